@@ -1,0 +1,1 @@
+"""Pages for compliance staff; each look is itself audited."""

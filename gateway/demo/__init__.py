@@ -1,0 +1,1 @@
+"""Everything on one machine: ``gateway demo`` and the small commands beside it."""

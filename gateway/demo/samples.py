@@ -1,0 +1,196 @@
+"""Eight sample notes of our own making, for two practices.
+
+    1 ordinary note            patient-1   read by patient and doctor
+    2 corrected note, v1       patient-1   superseded by
+    3 corrected note, v2                   its correction
+    4 delayed note             patient-1   patient sees it two days later
+    5 marked note              patient-2   hidden from professionals
+    6 third-party note         patient-2   out of the patient's feed
+    7 a child's note           child-9     nobody but a guardian's feed and professionals
+    8 today's note             teen-16     held until midnight
+
+All are older than the demo's clock by days, so that they are released, except
+the last. Posting them again changes nothing: they are the same notes.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
+
+if TYPE_CHECKING:
+    from gateway.demo.client import DemoClient
+
+COPENHAGEN: Final = ZoneInfo("Europe/Copenhagen")
+AUTHOR_1: Final = {
+    "id": "urn:uuid:0ee2db70-d972-4497-a156-0a8109aaa771",
+    "given": ["Sidsel"],
+    "family": "Andersen",
+    "role": "speciallaegeipraksis",
+    "authorization_id": "ZTA01",
+}
+AUTHOR_2: Final = {
+    "id": "urn:uuid:6a4d4f6e-0b1b-4f0e-9a6b-2d8f0c1e7a11",
+    "given": ["Jens", "Peter"],
+    "family": "Bruunsgård",
+    "role": "laege",
+}
+
+
+def _at(day: date, hour: int, minute: int = 0) -> str:
+    return datetime.combine(day, time(hour, minute), COPENHAGEN).isoformat()
+
+
+def note_for(
+    patient: dict[str, Any],
+    practice: dict[str, Any],
+    *,
+    source_note_id: str,
+    html: str,
+    created_at: str,
+    completed_at: str,
+    version: int = 1,
+    **more: Any,
+) -> dict[str, Any]:
+    """A note in the plain JSON of design.md section 4."""
+    first = practice["id"] == "practice-1"
+    return {
+        "source_note_id": source_note_id,
+        "version": version,
+        "status": "final",
+        "patient": {
+            key: patient[key] for key in ("cpr", "given", "family", "birth_date", "gender")
+        },
+        "organization": {
+            "sor": practice["sor"],
+            "provider_number": practice["provider_number"],
+            "name": practice["organization_name"],
+        },
+        "author": AUTHOR_1 if first else AUTHOR_2,
+        "contact_type": "consultation",
+        "created_at": created_at,
+        "completed_at": completed_at,
+        "text": {"content_type": "text/html", "html": html},
+        **more,
+    }
+
+
+def sample_notes(cast: dict[str, dict[str, Any]], today: date) -> list[tuple[str, dict[str, Any]]]:
+    """The eight notes, each with the persona of the practice that posts it."""
+    one, two = cast["practice-1"], cast["practice-2"]
+    days = [today - timedelta(days=back) for back in range(7)]
+    corrected: dict[str, Any] = {
+        "patient": cast["patient-1"],
+        "practice": one,
+        "source_note_id": "demo-0002",
+        "created_at": _at(days[4], 9, 30),
+    }
+    return [
+        (
+            "practice-1",
+            note_for(
+                cast["patient-1"],
+                one,
+                source_note_id="demo-0001",
+                created_at=_at(days[4], 10),
+                completed_at=_at(days[4], 10, 12),
+                icpc2=["T90"],
+                html="<p>Årskontrol: <b>BT 138/82</b> mmHg, HbA1c 51. Fortsætter metformin.</p>",
+            ),
+        ),
+        (
+            "practice-1",
+            note_for(
+                **corrected,
+                completed_at=_at(days[4], 9, 40),
+                html="<p>Hoste i 2 uger. Penicillin <b>1 MIE x 3</b> i 7 dage.</p>",
+            ),
+        ),
+        (
+            "practice-1",
+            note_for(
+                **corrected,
+                version=2,
+                completed_at=_at(days[3], 15, 5),
+                html="<p>Hoste i 2 uger. Penicillin <b>1 MIE x 4</b> i 7 dage. (Rettet dosis.)</p>",
+            ),
+        ),
+        (
+            "practice-1",
+            note_for(
+                cast["patient-1"],
+                one,
+                source_note_id="demo-0003",
+                created_at=_at(days[2], 11),
+                completed_at=_at(days[2], 11, 20),
+                html="<p>Svar på biopsi er kommet. Patienten ringes op og får tid til samtale.</p>",
+                markings={"delay_until": _at(today + timedelta(days=2), 12)},
+            ),
+        ),
+        (
+            "practice-2",
+            note_for(
+                cast["patient-2"],
+                two,
+                source_note_id="demo-0101",
+                created_at=_at(days[3], 8, 15),
+                completed_at=_at(days[3], 8, 30),
+                html="<p>Ønsker ikke, at andre behandlere ser dette. <i>Søvnbesvær.</i></p>",
+                markings={"hide_from_professionals": True},
+            ),
+        ),
+        (
+            "practice-2",
+            note_for(
+                cast["patient-2"],
+                two,
+                source_note_id="demo-0102",
+                created_at=_at(days[3], 13),
+                completed_at=_at(days[3], 13, 10),
+                contact_type="phone",
+                html="<p>Datteren ringer: er bekymret for hukommelsen. Oplyst i fortrolighed.</p>",
+                markings={"third_party_confidential": True},
+            ),
+        ),
+        (
+            "practice-1",
+            note_for(
+                cast["child-9"],
+                one,
+                source_note_id="demo-0004",
+                created_at=_at(days[2], 14),
+                completed_at=_at(days[2], 14, 15),
+                html="<p>Øreundersøgelse.<br/>Højre trommehinde rød. Ses igen om 2 dage.</p>",
+            ),
+        ),
+        (
+            "practice-2",
+            note_for(
+                cast["teen-16"],
+                two,
+                source_note_id="demo-0103",
+                created_at=_at(today, 8, 20),
+                completed_at=_at(today, 8, 35),
+                contact_type="video",
+                html="<p>Opfølgning på <u>idrætsskade</u>. <tt>VAS 2</tt>. Træner igen.</p>",
+            ),
+        ),
+    ]
+
+
+async def load_samples(client: DemoClient) -> None:
+    """Post the eight notes through the public door.
+
+    Raises:
+        DemoCallFailed: one of them was not taken.
+    """
+    cast = {persona["id"]: persona for persona in await client.personas()}
+    today = (await client.clock()).now().astimezone(COPENHAGEN).date()
+    for practice, note in sample_notes(cast, today):
+        reply = await client.call(
+            "POST", "/practice/v1/notes", body=json.dumps(note).encode(), persona=practice
+        )
+        # 409: an earlier demo in this folder knew a newer version already.
+        reply.require(200, 202, 409)

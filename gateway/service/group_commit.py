@@ -1,0 +1,123 @@
+"""Concurrent submissions share a transaction.
+
+While one group is being committed the next one gathers, so a lone note waits
+for nobody and many senders share one flush to disk. Two submissions of the
+same note never stand in one group: the second waits for the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from gateway.errors import GatewayError, Unavailable
+
+ItemT = TypeVar("ItemT")
+OutcomeT = TypeVar("OutcomeT")
+WAITING_LIMIT: Final = 2_000
+
+
+@dataclass(slots=True)
+class _Waiting(Generic[ItemT, OutcomeT]):
+    item: ItemT
+    key: object
+    future: asyncio.Future[OutcomeT]
+
+
+class GroupCommitter(Generic[ItemT, OutcomeT]):
+    """Gathers items into groups and hands each group to ``commit``.
+
+    Args:
+        commit: stores a group in one transaction and gives an outcome per item;
+            if it raises, every item of the group fails with that error.
+        limit: most items in a group.
+        writers: groups under way at once.
+    """
+
+    def __init__(
+        self,
+        commit: Callable[[Sequence[ItemT]], Awaitable[Sequence[OutcomeT]]],
+        *,
+        limit: int,
+        writers: int = 2,
+    ) -> None:
+        self._commit = commit
+        self._limit = limit
+        self._writers = writers
+        self._waiting: deque[_Waiting[ItemT, OutcomeT]] = deque()
+        self._busy_keys: set[object] = set()
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def submit(self, item: ItemT, key: object) -> OutcomeT:
+        """Store an item with the next group; returns once it is durable.
+
+        Args:
+            key: items with equal keys are stored one after another.
+
+        Raises:
+            Unavailable: too many are waiting already, or the store is away.
+        """
+        if len(self._waiting) >= WAITING_LIMIT:
+            raise Unavailable("too many submissions are waiting")
+        future: asyncio.Future[OutcomeT] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(item, key, future))
+        self._start_writers()
+        return await future
+
+    def _start_writers(self) -> None:
+        if len(self._running) < self._writers and self._waiting:
+            task = asyncio.get_running_loop().create_task(self._write())
+            self._running.add(task)
+            task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            raise task.exception() or RuntimeError("writer")
+        self._start_writers()
+
+    async def _write(self) -> None:
+        # Let everyone who is ready now join this group.
+        await asyncio.sleep(0)
+        group = self._next_group()
+        if not group:
+            return
+        keys = {waiting.key for waiting in group}
+        self._busy_keys |= keys
+        try:
+            outcomes = await self._commit([waiting.item for waiting in group])
+        except GatewayError as error:
+            for waiting in group:
+                if not waiting.future.done():
+                    waiting.future.set_exception(error)
+        except BaseException:
+            for waiting in group:
+                if not waiting.future.done():
+                    waiting.future.set_exception(Unavailable("the writer failed"))
+            raise
+        else:
+            for waiting, outcome in zip(group, outcomes, strict=True):
+                if not waiting.future.done():
+                    waiting.future.set_result(outcome)
+        finally:
+            self._busy_keys -= keys
+
+    def _next_group(self) -> list[_Waiting[ItemT, OutcomeT]]:
+        group: list[_Waiting[ItemT, OutcomeT]] = []
+        taken: set[object] = set()
+        passed: list[_Waiting[ItemT, OutcomeT]] = []
+        while self._waiting and len(group) < self._limit:
+            waiting = self._waiting.popleft()
+            if waiting.future.done():  # its sender has gone away
+                continue
+            if waiting.key in taken or waiting.key in self._busy_keys:
+                passed.append(waiting)
+                taken.add(waiting.key)
+                continue
+            taken.add(waiting.key)
+            group.append(waiting)
+        self._waiting.extendleft(reversed(passed))
+        return group

@@ -1,0 +1,124 @@
+"""The connection pool every store uses, and the way jobs enter a transaction.
+
+One pool per process (psycopg 3, asynchronous). Stores take a connection as
+an argument and never commit: whoever opened the transaction decides what
+belongs together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from enum import IntEnum
+from typing import Any, Final
+
+import orjson
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.conninfo import make_conninfo
+from psycopg.rows import TupleRow
+from psycopg.types.json import set_json_dumps, set_json_loads
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from gateway.errors import Unavailable
+
+Connection = AsyncConnection[TupleRow]
+QUEUE: Final = "pipeline"
+CONNECT_SECONDS: Final = 5.0
+
+
+class Lane(IntEnum):
+    """Priority of a job; the engine takes the highest first (design.md 2)."""
+
+    STOP = 50
+    CANCEL = 40
+    LIVE = 30
+    FEED = 20
+    BACKFILL = 10
+
+
+def _as_text(value: Any) -> str:
+    return orjson.dumps(value, default=str).decode()
+
+
+async def _configure(connection: Connection) -> None:
+    set_json_dumps(_as_text, connection)
+    set_json_loads(orjson.loads, connection)
+
+
+def connection_info(database_url: str, app_role: str) -> str:
+    """The libpq string: the URL, and the role taken on once connected."""
+    options = f"-c role={app_role}" if app_role else ""
+    extra = {"options": options} if options else {}
+    return make_conninfo(
+        database_url, application_name="gateway", connect_timeout=int(CONNECT_SECONDS), **extra
+    )
+
+
+class Database:
+    """A pool of connections to PostgreSQL.
+
+    Args:
+        database_url: a ``postgresql://`` URL.
+        app_role: role to take on, or empty to stay as connected.
+        size: most connections held at once.
+    """
+
+    def __init__(self, database_url: str, *, app_role: str = "", size: int = 8) -> None:
+        self.pool = AsyncConnectionPool(
+            connection_info(database_url, app_role),
+            min_size=1,
+            max_size=size,
+            open=False,
+            timeout=CONNECT_SECONDS,
+            reconnect_timeout=2.0,
+            configure=_configure,
+            check=AsyncConnectionPool.check_connection,
+        )
+
+    async def open(self) -> None:
+        """Start the pool; connections come when the server is there."""
+        await self.pool.open(wait=False)
+
+    async def close(self) -> None:
+        """Give every connection back and stop."""
+        await self.pool.close()
+
+    async def wait_until_ready(self) -> None:
+        """Return once the server answers.
+
+        Raises:
+            Unavailable: it does not answer within the connection time-out.
+        """
+        async with self.transaction() as connection:
+            await connection.execute("SELECT 1")
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """One transaction: committed at the end, rolled back on any error.
+
+        Raises:
+            Unavailable: the server is away or went away meanwhile. A commit
+                whose answer was lost may still have happened; callers either
+                repeat themselves harmlessly or tell their own caller to.
+        """
+        try:
+            async with self.pool.connection() as connection:
+                yield connection
+        except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
+            raise Unavailable(f"database: {type(error).__name__}") from error
+
+
+async def defer_job(
+    connection: Connection, task: str, arguments: Mapping[str, Any], lane: Lane
+) -> None:
+    """Put a job into the engine's queue, inside the caller's transaction.
+
+    Arguments hold ids only. The engine's own SQL function is called, which is
+    what its Python client does too, but on our connection.
+    """
+    await connection.execute(
+        "SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(%s, %s, %s, NULL, NULL, %s, NULL)"
+        "::procrastinate_job_to_defer_v1])",
+        (QUEUE, task, int(lane), _as_text(arguments)),
+    )

@@ -1,0 +1,133 @@
+"""Finished documents: written once, never changed, sealed with the version's key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from gateway.keys import row_context, seal, unseal
+from gateway.pipeline.records import DocumentRecord
+from gateway.storage.database import Connection
+
+INSERT: Final = """
+INSERT INTO document (note_id, version, generation, unique_id, entry_uuid, media_type,
+    assembled_at, name_protected, sha1, sha256, size_bytes, signing_key, sealed_document,
+    sealed_signature)
+SELECT * FROM unnest(%b::uuid[], %b::int[], %b::int[], %b::text[], %b::uuid[], %b::text[],
+    %b::timestamptz[], %b::boolean[], %b::bytea[], %b::bytea[], %b::int[], %b::text[],
+    %b::bytea[], %b::bytea[])
+"""
+COLUMNS: Final = (
+    "note_id, version, generation, unique_id, entry_uuid, media_type, assembled_at,"
+    " name_protected, sha1, sha256, size_bytes, signing_key, sealed_document, sealed_signature"
+)
+
+
+async def insert(connection: Connection, made: Sequence[tuple[DocumentRecord, bytes]]) -> None:
+    """Store documents, each sealed with the key of its version."""
+    if not made:
+        return
+    records = [record for record, _ in made]
+    await connection.execute(
+        INSERT,
+        (
+            [record.note_id for record in records],
+            [record.version for record in records],
+            [record.generation for record in records],
+            [record.unique_id for record in records],
+            [record.entry_uuid for record in records],
+            [record.media_type for record in records],
+            [record.assembled_at for record in records],
+            [record.name_protected for record in records],
+            [record.sha1 for record in records],
+            [record.sha256 for record in records],
+            [record.size_bytes for record in records],
+            [record.signing_key for record in records],
+            [seal(key, r.document, _context("document", r)) for r, key in made],
+            [seal(key, r.signature, _context("signature", r)) for r, key in made],
+        ),
+    )
+
+
+def _context(kind: str, record: DocumentRecord) -> bytes:
+    return row_context(kind, record.note_id, record.version, record.generation)
+
+
+async def newest(
+    connection: Connection, wanted: Sequence[tuple[UUID, int]]
+) -> dict[tuple[UUID, int], tuple[Any, ...]]:
+    """The newest document row of each version, still sealed; open it with :func:`open_row`."""
+    if not wanted:
+        return {}
+    cursor = await connection.execute(
+        f"SELECT DISTINCT ON (note_id, version) {COLUMNS} FROM document"
+        " JOIN unnest(%b::uuid[], %b::int[]) AS g (note_id, version) USING (note_id, version)"
+        " WHERE sealed_document IS NOT NULL ORDER BY note_id, version, generation DESC",
+        ([item[0] for item in wanted], [item[1] for item in wanted]),
+    )
+    return {(row[0], row[1]): row for row in await cursor.fetchall()}
+
+
+async def one(
+    connection: Connection, note_id: UUID, version: int, generation: int
+) -> tuple[Any, ...] | None:
+    """One document row, still sealed; None when purged or never made."""
+    cursor = await connection.execute(
+        f"SELECT {COLUMNS} FROM document WHERE note_id = %s AND version = %s"
+        " AND generation = %s AND sealed_document IS NOT NULL",
+        (note_id, version, generation),
+    )
+    return await cursor.fetchone()
+
+
+async def find_by_unique_id(
+    connection: Connection, unique_ids: Sequence[str]
+) -> dict[str, tuple[UUID, int, int, UUID]]:
+    """Where a document stands: unique id to note, version, generation and patient."""
+    cursor = await connection.execute(
+        "SELECT d.unique_id, d.note_id, d.version, d.generation, n.patient_id FROM document d"
+        " JOIN note n ON n.id = d.note_id WHERE d.unique_id = ANY(%b)",
+        (list(unique_ids),),
+    )
+    return {row[0]: (row[1], row[2], row[3], row[4]) for row in await cursor.fetchall()}
+
+
+def open_row(row: tuple[Any, ...], key: bytes) -> DocumentRecord:
+    """Unseal a row.
+
+    Raises:
+        ContentGone: the key does not fit.
+    """
+    note_id, version, generation = row[0], row[1], row[2]
+    context = (note_id, version, generation)
+    document = unseal(key, row[12], row_context("document", *context))
+    signature = unseal(key, row[13], row_context("signature", *context))
+    return DocumentRecord(
+        note_id=note_id,
+        version=version,
+        generation=generation,
+        unique_id=row[3],
+        entry_uuid=row[4],
+        media_type=row[5],
+        assembled_at=row[6],
+        name_protected=row[7],
+        sha1=row[8],
+        sha256=row[9],
+        size_bytes=row[10],
+        signing_key=row[11],
+        document=document,
+        signature=signature,
+    )
+
+
+async def entry_uuid(
+    connection: Connection, note_id: UUID, version: int, generation: int
+) -> UUID | None:
+    """The registry id of one document, purged or not."""
+    cursor = await connection.execute(
+        "SELECT entry_uuid FROM document WHERE note_id = %s AND version = %s AND generation = %s",
+        (note_id, version, generation),
+    )
+    row = await cursor.fetchone()
+    return row[0] if row else None

@@ -1,0 +1,169 @@
+"""The worker: runs jobs, watches the clock, seals the log, rescues what was dropped.
+
+Jobs carry ids only and are safe to run twice. Four loops run beside the job
+engine; each does one small thing over and over and survives the database going
+away:
+
+    timers   notes whose instant has come, deliveries that are due
+    sealer   pending audit entries into the Merkle log
+    rescuer  jobs of a worker that died, notes whose job was lost
+    facts    the civil register's word on patients, before it is a day old
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+import procrastinate
+import structlog
+from procrastinate.exceptions import ConnectorException
+
+from gateway.errors import Unavailable
+from gateway.service.process import DELIVER_TASK
+from gateway.service.work import Workshop
+from gateway.settings import Settings
+from gateway.storage import audit_log, deliveries, notes
+from gateway.storage.database import QUEUE, Database, Lane, defer_job
+from gateway.storage.intake import PROCESS_TASK
+
+log = structlog.get_logger()
+BATCH_NOTES: Final = 100
+LOST_AFTER: Final = timedelta(seconds=60)
+PAUSE_AFTER_TROUBLE_SECONDS: Final = 1.0
+HEARTBEAT_SECONDS: Final = 3.0
+
+
+def job_app(workshop: Workshop) -> procrastinate.App:
+    """The job engine with our tasks; it shares our connection pool."""
+    app = procrastinate.App(connector=procrastinate.PsycopgConnector())
+    # A job that hits an outage is put back; what it had done is done.
+    retry = procrastinate.RetryStrategy(max_attempts=None, wait=2, retry_exceptions=[Unavailable])
+
+    @app.task(name=PROCESS_TASK, queue=QUEUE, retry=retry)
+    async def process(
+        note_ids: list[str], lane: int = int(Lane.LIVE), trigger: str = "received"
+    ) -> None:
+        await workshop.process([UUID(each) for each in note_ids], Lane(lane), trigger)
+
+    @app.task(name=DELIVER_TASK, queue=QUEUE, retry=retry)
+    async def deliver(note_ids: list[str]) -> None:
+        await workshop.deliver([UUID(each) for each in note_ids])
+
+    return app
+
+
+class Worker:
+    """One worker process."""
+
+    def __init__(self, settings: Settings, database: Database, workshop: Workshop) -> None:
+        self._settings = settings
+        self._database = database
+        self._workshop = workshop
+        self._app = job_app(workshop)
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Finish what is in hand and end."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Work until :meth:`stop`."""
+        settings = self._settings
+        async with self._app.open_async(self._database.pool), asyncio.TaskGroup() as group:
+            loops = [
+                group.create_task(self._loop("timers", self.tick, settings.timer_interval_seconds)),
+                group.create_task(self._loop("sealer", self.seal, settings.seal_interval_seconds)),
+                group.create_task(self._loop("rescuer", self.rescue, 5.0)),
+                group.create_task(self._loop("facts", self._workshop.refresh_facts, 2.0)),
+                group.create_task(self._jobs()),
+            ]
+            await self._stopping.wait()
+            for task in loops:
+                task.cancel()
+
+    async def _jobs(self) -> None:
+        """The job engine; started again when the database has been away."""
+        while not self._stopping.is_set():
+            try:
+                await self._database.wait_until_ready()
+                await self._app.run_worker_async(
+                    queues=[QUEUE],
+                    concurrency=self._settings.worker_concurrency,
+                    install_signal_handlers=False,
+                    fetch_job_polling_interval=2.0,
+                    shutdown_graceful_timeout=10.0,
+                    delete_jobs="successful",
+                    update_heartbeat_interval=HEARTBEAT_SECONDS,
+                    stalled_worker_timeout=self._settings.stalled_after_seconds,
+                )
+            except (ConnectorException, Unavailable) as error:
+                log.warning("worker.jobs_interrupted", error=type(error).__name__)
+                await asyncio.sleep(PAUSE_AFTER_TROUBLE_SECONDS)
+
+    async def _loop(
+        self, name: str, step: Callable[[], Awaitable[object]], interval_seconds: float
+    ) -> None:
+        while not self._stopping.is_set():
+            try:
+                done = await step()
+            except Unavailable as error:
+                log.warning("worker.loop_waits", loop=name, error=str(error))
+                done = 0
+                await asyncio.sleep(PAUSE_AFTER_TROUBLE_SECONDS)
+            if not done:
+                await asyncio.sleep(interval_seconds)
+
+    async def tick(self) -> int:
+        """Take notes and deliveries whose time has come; returns how many."""
+        now = self._workshop.clock.now()
+        async with self._database.transaction() as connection:
+            due = await notes.claim_due(connection, now, BATCH_NOTES)
+            if due:
+                await self._workshop.processor.process(connection, due, Lane.FEED, "time")
+        async with self._database.transaction() as connection:
+            waiting = await deliveries.claim_due(connection, now, now + LOST_AFTER, BATCH_NOTES)
+            for group in _groups(waiting, 20):
+                await defer_job(
+                    connection, DELIVER_TASK, {"note_ids": [str(id_) for id_ in group]}, Lane.LIVE
+                )
+        return len(due) + len(waiting)
+
+    async def seal(self) -> int:
+        """Seal pending audit entries; returns how many."""
+        async with self._database.transaction() as connection:
+            sealed = await audit_log.seal(
+                connection, self._workshop.audit_signer, self._workshop.clock.now()
+            )
+        async with self._database.transaction() as connection:
+            await audit_log.anchor(connection, self._workshop.anchor)
+        return sealed
+
+    async def rescue(self) -> int:
+        """Put back the jobs of workers that died, and make up jobs that were lost."""
+        rescued = 0
+        try:
+            stalled = await self._app.job_manager.get_stalled_jobs(
+                seconds_since_heartbeat=self._settings.stalled_after_seconds
+            )
+            for job in stalled:
+                await self._app.job_manager.retry_job(job)
+                rescued += 1
+        except ConnectorException as error:
+            raise Unavailable("job engine") from error
+        lost_before = self._workshop.clock.now() - LOST_AFTER
+        async with self._database.transaction() as connection:
+            lost = await notes.unprocessed(connection, lost_before, BATCH_NOTES)
+            if lost:
+                await self._workshop.processor.process(connection, lost, Lane.LIVE, "rescue")
+            purged = await self._workshop.processor.purge(connection, BATCH_NOTES)
+        if rescued or lost or purged:
+            log.info("worker.rescued", jobs=rescued, notes=len(lost), purged=purged)
+        return 0
+
+
+def _groups(ids: Sequence[UUID], size: int) -> list[Sequence[UUID]]:
+    return [ids[start : start + size] for start in range(0, len(ids), size)]

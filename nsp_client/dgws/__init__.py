@@ -1,0 +1,1 @@
+"""Den Gode Webservice: id cards, message headers, faults, and the token service."""

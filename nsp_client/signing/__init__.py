@@ -1,0 +1,1 @@
+"""Signing and verifying: keys, detached XAdES over documents, XML-DSig in id cards."""

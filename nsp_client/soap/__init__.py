@@ -1,0 +1,1 @@
+"""SOAP envelopes, MTOM packages and the HTTP transport under them."""

@@ -1,0 +1,1 @@
+"""IHE XDS.b as document source, consumer, registry and repository; one module a transaction."""
