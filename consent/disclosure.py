@@ -78,7 +78,7 @@ _LOG_AND_ALERT = frozenset({Obligation.LOG, Obligation.ALERT})
 _NO_ORGANISATIONS = OrganisationTree()
 
 
-def decide_disclosure(  # noqa: PLR0917 - the inputs as the rules list them
+def decide_disclosure(
     patient: Patient,
     note: NoteFacts,
     registrations: Sequence[Registration] | None,

@@ -57,7 +57,7 @@ class Look:
         "usable_now",
     )
 
-    def __init__(  # noqa: PLR0917 - the inputs as the rules list them
+    def __init__(
         self,
         patient: Patient,
         note: NoteFacts,

@@ -377,20 +377,26 @@ def decide_intake(
 
 
 def next_instant(
-    patient: Patient, note: NoteFacts, now: datetime, config: RuleConfig = DEFAULT_CONFIG
+    patient: Patient,
+    note: NoteFacts,
+    now: datetime,
+    config: RuleConfig = DEFAULT_CONFIG,
+    *,
+    current: Publication | None = None,
 ) -> datetime | None:
     """The first instant after ``now`` at which time alone changes any decision.
 
     Release, capped delay, takeover by the next version, the end of retention,
     and the moment a completion time lies no longer in the future. Store it as a
     timer; None: nothing changes by itself. A change is one of outcome, code or
-    ``until`` at any of the three destinations.
+    ``until`` at any of the three destinations. ``current``: the decision at
+    ``now`` if the caller has made it already.
 
     Source: sharing-rules 5.3.
     """
     if not is_instant(now):
         return None
-    current = decide_publication(patient, note, now, config)
+    current = current or decide_publication(patient, note, now, config)
     for instant in sorted(_turning_points(patient, note, now, config)):
         if decide_publication(patient, note, instant, config) != current:
             return instant

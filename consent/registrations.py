@@ -63,7 +63,7 @@ UNAVAILABLE = Evaluation(ConsentState.UNAVAILABLE)
 NOTHING_REGISTERED = Evaluation(ConsentState.NONE)
 
 
-def evaluate(  # noqa: PLR0917 - the inputs as the rules list them
+def evaluate(
     registrations: Sequence[Registration],
     patient: Patient,
     note: NoteFacts,

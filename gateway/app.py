@@ -7,10 +7,12 @@ each.
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 from typing import Final
 
 import structlog
 from fastapi import FastAPI
+from prometheus_client import Histogram
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -32,11 +34,18 @@ ROUTES: Final[list[BaseRoute]] = [
     *pages.ROUTES,
     *health.ROUTES,
 ]
-_PATHS: Final = {route.endpoint: route.path for route in ROUTES if isinstance(route, Route)}
+HOT_PATH: Final = "/practice/v1/notes"
+_PATHS: Final[dict[object, str]] = {
+    route.endpoint: route.path for route in ROUTES if isinstance(route, Route)
+}
 
 
-class Timing:
-    """Counts and times requests by route; logs those that went wrong."""
+class Door:
+    """The outermost layer: times requests, logs those that went wrong, and takes
+    the one hot path, a note coming in, past the framework's layers.
+
+    Measured: the layers cost as much CPU as reading and checking the note.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -54,14 +63,33 @@ class Timing:
                 status = message["status"]
             await send(message)
 
+        is_note = scope["path"] == HOT_PATH and scope["method"] == "POST"
         try:
-            await self._app(scope, receive, watch)
+            if is_note:
+                await _take_note(scope, receive, watch)
+            else:
+                await self._app(scope, receive, watch)
         finally:
-            path = _PATHS.get(scope.get("endpoint"), "unknown")
-            REQUESTS.labels(path, f"{status // 100}xx").observe(time.perf_counter() - started)
+            endpoint = scope.get("endpoint")
+            path = HOT_PATH if is_note else _PATHS.get(endpoint, "unknown") if endpoint else "none"
+            _timer(path, status).observe(time.perf_counter() - started)
             # A SOAP fault is an answer, and travels with status 500 by its standard.
             if status >= 500 and not path.startswith("/xds/"):
                 log.warning("http.failed", route=path, status=status)
+
+
+@lru_cache(maxsize=1024)
+def _timer(path: str, status: int) -> Histogram:
+    return REQUESTS.labels(path, f"{status // 100}xx")
+
+
+async def _take_note(scope: Scope, receive: Receive, send: Send) -> None:
+    request = Request(scope, receive, send)
+    try:
+        response = await submissions.post_note(request)
+    except (GatewayError, ConsentUnavailable) as error:
+        response = await _on_error(request, error)
+    await response(scope, receive, send)
 
 
 async def _on_error(_: Request, error: Exception) -> Response:
@@ -84,5 +112,16 @@ def build_app(services: Services) -> FastAPI:
     app.state.services = services
     app.router.routes.extend(ROUTES)
     pages.mount_static(app)
-    app.add_middleware(Timing)
     return app
+
+
+def build_asgi(services: Services) -> ASGIApp:
+    """What the server runs: the application behind its door."""
+    app = build_app(services)
+
+    async def with_app(scope: Scope, receive: Receive, send: Send) -> None:
+        scope.setdefault("app", app)
+        await door(scope, receive, send)
+
+    door = Door(app)
+    return with_app

@@ -137,3 +137,65 @@ def includes(proof: InclusionProof, leaf: bytes, root: bytes) -> bool:
         index >>= 1
         last >>= 1
     return last == 0 and node == root
+
+
+@dataclass(frozen=True, slots=True)
+class ConsistencyProof:
+    """Shows that a tree of ``new_size`` leaves begins with all of an older one."""
+
+    old_size: int
+    new_size: int
+    path: tuple[bytes, ...]
+
+
+def consistency_proof(leaves: Sequence[bytes], old_size: int) -> ConsistencyProof:
+    """Make a proof that the tree over ``leaves`` grew out of its first ``old_size``.
+
+    Raises:
+        IndexError: the old tree is empty or larger than the new one.
+    """
+    if not 0 < old_size <= len(leaves):
+        raise IndexError(old_size)
+    return ConsistencyProof(old_size, len(leaves), tuple(_subproof(leaves, old_size, True)))
+
+
+def _subproof(leaves: Sequence[bytes], old_size: int, is_whole: bool) -> list[bytes]:
+    """SUBPROOF of RFC 6962, 2.1.2; ``is_whole``: the verifier holds this subtree's root."""
+    if old_size == len(leaves):
+        return [] if is_whole else [root_of(leaves)]
+    split = _split(len(leaves))
+    if old_size <= split:
+        return [*_subproof(leaves[:split], old_size, is_whole), root_of(leaves[split:])]
+    return [*_subproof(leaves[split:], old_size - split, False), root_of(leaves[:split])]
+
+
+def is_consistent(proof: ConsistencyProof, old_root: bytes, new_root: bytes) -> bool:
+    """Does the proof lead from the old root to the new one? (RFC 9162, 2.1.4.2)"""
+    if not 0 < proof.old_size <= proof.new_size:
+        return False
+    if proof.old_size == proof.new_size:
+        return not proof.path and old_root == new_root
+    path = list(proof.path)
+    if proof.old_size.bit_count() == 1:
+        path.insert(0, old_root)
+    if not path:
+        return False
+    old_index, new_index = proof.old_size - 1, proof.new_size - 1
+    while old_index & 1:
+        old_index >>= 1
+        new_index >>= 1
+    old_node = new_node = path[0]
+    for sibling in path[1:]:
+        if new_index == 0:
+            return False
+        if old_index & 1 or old_index == new_index:
+            old_node = node_hash(sibling, old_node)
+            new_node = node_hash(sibling, new_node)
+            while not old_index & 1 and old_index:
+                old_index >>= 1
+                new_index >>= 1
+        else:
+            new_node = node_hash(new_node, sibling)
+        old_index >>= 1
+        new_index >>= 1
+    return new_index == 0 and old_node == old_root and new_node == new_root

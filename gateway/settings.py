@@ -54,7 +54,7 @@ class Settings:
 
     body_limit_bytes: int = 1_000_000
     token_lifetime_seconds: int = 3600
-    group_limit_notes: int = 64
+    group_limit_notes: int = 128
     worker_concurrency: int = 4
     timer_interval_seconds: float = 0.5
     seal_interval_seconds: float = 1.0

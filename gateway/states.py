@@ -70,6 +70,7 @@ DELIVERY_MOVES: Final[frozenset[tuple[DeliveryState, DeliveryState]]] = frozense
         (DeliveryState.SENDING, DeliveryState.REFUSED),
         (DeliveryState.UNKNOWN, DeliveryState.SENDING),  # the same message again
         (DeliveryState.REFUSED, DeliveryState.WAITING),  # an operator, or a new wish
+        (DeliveryState.REFUSED, DeliveryState.UNKNOWN),  # the same, but it may be there after all
         (DeliveryState.REFUSED, DeliveryState.IDLE),  # no longer wanted
     }
 )

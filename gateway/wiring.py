@@ -142,6 +142,7 @@ def build_services(base: Base) -> Services:
         trusted_sts=TrustAnchors.from_pem(pinned=settings.trusted_sts_file.read_bytes())
         if settings.trusted_sts_file.exists()
         else None,
+        transport=base.transport,
     )
 
 

@@ -14,7 +14,16 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from mappers.html_tokens import BLOCKS, INLINE, KNOWN, PARAGRAPHS, TOLD_ATTRIBUTES, Token, Tokenizer
+from mappers.html_tokens import (
+    BLOCKS,
+    INLINE,
+    KNOWN,
+    PARAGRAPHS,
+    TOLD_ATTRIBUTES,
+    UNSHOWN,
+    Token,
+    Tokenizer,
+)
 from mappers.html_writer import HtmlWriter, escape_text
 from mappers.issues import Issue
 
@@ -30,7 +39,7 @@ _TEXT: Final = r"(?:[^<>&\x00-\x09\x0b-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]++
 
 
 def _clean_pattern() -> str:
-    """Formatting two deep, never empty, never in itself; paragraphs never blank."""
+    """Formatting two deep, never empty, never in itself; paragraphs begin with visible text."""
     written = ("b", "i", "u", "tt")
     leaf = rf"{_TEXT}|<br/>"
     inline = [leaf]
@@ -38,13 +47,20 @@ def _clean_pattern() -> str:
         inner = "|".join([leaf] + [rf"<{t}>(?:{leaf})++</{t}>" for t in written if t != outer])
         inline.append(rf"<{outer}>(?:{inner})++</{outer}>")
     flow = "|".join(inline)
-    paragraph = rf"<p>(?![ \n]*+<)(?:{flow})++</p>"
+    paragraph = rf"<p>(?=[ \n]*+(?:<(?:b|i|u|tt)>)*+[^ \n<])(?:{flow})++</p>"
     return rf"(?:{flow}|{paragraph})*+"
 
 
 _CLEAN: Final = re.compile(_clean_pattern())
 
-_NOT_DROPPED_IN_SILENCE: Final = frozenset({"id", "lang", "dir", "xml:lang", "xml:space"})
+_HARMLESS_ATTRIBUTES: Final = frozenset({"id", "lang", "dir", "xml:lang", "xml:space"})
+_HIDDEN_KINDS: Final = {
+    "!--": "comment",
+    "?": "processing instruction",
+    "!doctype": "doctype",
+    **{name: f"<{name}> with its text" for name in UNSHOWN},
+}
+_HIDDEN: Final = frozenset(_HIDDEN_KINDS.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +84,8 @@ def clean_html(text: str, path: str = "$.text.html") -> CleanText:
 
     Returns:
         The cleaned body, with one warning ``FORMAT-FLATTENED`` for each kind of
-        formatting dropped, ``CONTROL-REMOVED`` when characters were; or issues
+        formatting dropped, ``HIDDEN-REMOVED`` for each kind of part that no reader
+        was ever shown, ``CONTROL-REMOVED`` when characters were; or issues
         ``HTML-ACTIVE-CONTENT`` (with line and column, from 1) and ``TEXT-EMPTY``.
 
     Source: medcom-shared-notes 13, rules 1 to 12.
@@ -101,7 +118,7 @@ def clean_html_slowly(text: str, path: str = "$.text.html") -> CleanText:
             continue
         _write(token, writer)
         _note_flattening(token, flattened)
-    warnings += [_flattened(kind, path) for kind in list(flattened)[:MAX_ISSUES_OF_A_KIND]]
+    warnings += [_told(kind, path) for kind in list(flattened)[:MAX_ISSUES_OF_A_KIND]]
     result = writer.finish()
     if not issues and not _SHOWS.match(result):
         issues.append(_empty(path))
@@ -146,10 +163,12 @@ def _write(token: Token, writer: HtmlWriter) -> None:
 
 def _write_text(text: str, writer: HtmlWriter) -> None:
     """Pass on text, less the control characters that its entities stood for."""
-    text = _LINE_BREAK.sub("\n", text).replace("\t", " ")
-    bare = _CONTROL.sub("", text)
-    writer.removed_characters |= len(bare) != len(text)
-    writer.text(bare)
+    if not text.isprintable():
+        text = _LINE_BREAK.sub("\n", text).replace("\t", " ")
+        bare = _CONTROL.sub("", text)
+        writer.removed_characters |= len(bare) != len(text)
+        text = bare
+    writer.text(text)
 
 
 def _write_start(name: str, writer: HtmlWriter, token: Token) -> None:
@@ -193,12 +212,12 @@ def _note_flattening(token: Token, kinds: dict[str, None]) -> None:
         return
     name = token.name
     if token.kind == "dropped":
-        kinds.setdefault({"!--": "comment", "?": "processing instruction"}.get(name, name))
+        kinds.setdefault(_HIDDEN_KINDS[name])
         return
     if name not in INLINE and name not in PARAGRAPHS and name != "br":
         kinds.setdefault(f"<{name}>" if name in KNOWN else "unknown element")
     for attribute in token.attributes:
-        if attribute in _NOT_DROPPED_IN_SILENCE or attribute.startswith("xmlns"):
+        if attribute in _HARMLESS_ATTRIBUTES or attribute.startswith("xmlns"):
             continue
         known = attribute in TOLD_ATTRIBUTES
         kinds.setdefault(f"{attribute}=" if known else "unknown attribute")
@@ -248,7 +267,15 @@ def _control_removed(path: str) -> Issue:
     )
 
 
-def _flattened(kind: str, path: str) -> Issue:
+def _told(kind: str, path: str) -> Issue:
+    if kind in _HIDDEN:
+        return Issue(
+            "HIDDEN-REMOVED",
+            path,
+            "medcom-shared-notes 13, 2 and 3: what is not shown is not carried",
+            f"Skjult indhold ({kind}), som ingen læser har set, er fjernet fra teksten.",
+            f"Hidden content ({kind}), which no reader was shown, was removed from the text.",
+        )
     return Issue(
         "FORMAT-FLATTENED",
         path,

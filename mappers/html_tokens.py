@@ -11,9 +11,8 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from html.entities import html5
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 
 def _words(text: str) -> frozenset[str]:
@@ -106,9 +105,10 @@ _SHOWN_OR_ACTIVE: Final = re.compile(
 _ENTITY: Final = re.compile(r"&(#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A piece of the input; ``name`` is in lower case and without ``x:``.
+class Token(NamedTuple):
+    """A piece of the input: a tuple, as one is made for every tag.
+
+    ``name`` is in lower case and without ``x:``.
 
     ``value``: the characters of ``text``, entities resolved; else empty.
     ``attributes``: names of an opening tag and, for ``alt``, nothing else is kept.
@@ -247,7 +247,9 @@ class Tokenizer:
         if not is_tag or not self._is_element(name, is_void=is_void):
             return None
         if name in UNSHOWN and not is_void:
-            return Token("dropped", here, name), self._after_content(name, after)
+            beyond = self._after_content(name, after)
+            # Not closed: its words may be the note's, so the tag alone goes.
+            return Token("start" if beyond == after else "dropped", here, name), beyond
         kind: Literal["void", "start"] = "void" if is_void else "start"
         return Token(kind, here, name, alt, tuple(names)), after
 

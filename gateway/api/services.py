@@ -14,6 +14,7 @@ from gateway.service.steer import Steering
 from gateway.settings import Settings
 from gateway.storage.database import Database
 from nsp_client.signing.keys import TrustAnchors
+from nsp_client.soap.transport import HttpTransport
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +31,4 @@ class Services:
     discloser: Discloser
     feed: PatientFeed
     trusted_sts: TrustAnchors | None  # whose id cards the SOAP doors accept
+    transport: HttpTransport

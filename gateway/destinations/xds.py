@@ -24,14 +24,13 @@ from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
-from mappers.xds import entry_from_note, submission_set_from_note, withdrawal_set
-
 from gateway.clock import Clock
 from gateway.metrics import DELIVERIES
 from gateway.pipeline import route
 from gateway.pipeline.ports import Attempt, Verdict
 from gateway.pipeline.records import DeliveryRecord, DocumentRecord
 from mappers.note import JournalNote, Organization
+from mappers.xds import entry_from_note, submission_set_from_note, withdrawal_set
 from nsp_client.dgws.header import write_request_header
 from nsp_client.dgws.id_card import IdCard
 from nsp_client.dgws.sts import StsClient

@@ -62,11 +62,16 @@ REQUIRED: Final[Mapping[AuditAction, frozenset[str]]] = {
     AuditAction.PRACTICE: frozenset({"practice", "change"}),
 }
 
+# What every entry has; details may not stand in for it.
+OWN_FIELDS: Final = frozenset(
+    {"entry_id", "at", "at_local", "action", "patient_id", "practice_id", "actor", "policy"}
+)
+
 SOFTWARE_VERSION: Final = metadata.version("journal-note-gateway")
 
 
 class AuditFieldMissing(GatewayError):
-    """An entry was made without a field its action demands: a bug."""
+    """An entry lacks a field its action demands, or overwrites one of its own: a bug."""
 
     code = "AUDIT-FIELD"
     actor = "developer"
@@ -77,7 +82,8 @@ class AuditEntry:
     """One entry. ``patient_id``, ``practice_id`` and ``actor`` can be searched for.
 
     Raises:
-        AuditFieldMissing: a field that the action demands is not in ``details``.
+        AuditFieldMissing: a field that the action demands is not in ``details``,
+            ``details`` hold one of :data:`OWN_FIELDS`, or ``at`` has no offset.
     """
 
     action: AuditAction
@@ -92,6 +98,10 @@ class AuditEntry:
         missing = REQUIRED[self.action] - self.details.keys()
         if missing:
             raise AuditFieldMissing(f"{self.action}: {', '.join(sorted(missing))}")
+        if not OWN_FIELDS.isdisjoint(self.details):
+            raise AuditFieldMissing(f"{self.action}: details overwrite the entry's own fields")
+        if self.at.tzinfo is None:
+            raise AuditFieldMissing(f"{self.action}: a time without offset")
 
 
 def policy_stamp() -> dict[str, str]:
@@ -107,6 +117,10 @@ _POLICY: Final = {
 }
 
 
+# The same in every entry: written once.
+_POLICY_JSON: Final = orjson.Fragment(orjson.dumps(_POLICY, option=orjson.OPT_SORT_KEYS))
+
+
 def entry_bytes(entry: AuditEntry) -> bytes:
     """The canonical form: what is hashed, sealed, exported and proved."""
     return orjson.dumps(
@@ -118,7 +132,7 @@ def entry_bytes(entry: AuditEntry) -> bytes:
             "patient_id": str(entry.patient_id) if entry.patient_id else None,
             "practice_id": str(entry.practice_id) if entry.practice_id else None,
             "actor": entry.actor,
-            "policy": _POLICY,
+            "policy": _POLICY_JSON,
             **entry.details,
         },
         option=orjson.OPT_SORT_KEYS,

@@ -82,28 +82,36 @@ def _successor(version: VersionRecord) -> Successor:
     return Successor(facts.status, facts.completed_at, facts.delay_until, facts.safety_correction)
 
 
-def decide_version(
-    note: NoteRecord, version: VersionRecord, now: datetime
-) -> tuple[Publication, NoteFacts]:
-    """The decisions for one version, and the facts that led to them.
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """One version against one of the later ones that may take over from it."""
 
-    Every later final version may take over, each at its own time and place: a
-    delayed second version must not keep the first one alive once a third has
-    been released. The facts returned are those of the deciding successor.
+    facts: NoteFacts
+    publication: Publication
+
+
+def _candidates(
+    note: NoteRecord, version: VersionRecord, patient: Patient, now: datetime
+) -> list[_Candidate]:
+    """A version against every later final one, or alone when there is none.
+
+    Each later version takes over at its own time and place: a delayed second
+    version must not keep the first one alive once a third has been released.
     """
-    patient = patient_of(note)
-    candidates = [facts_of(note, version, later) for later in _later_finals(note, version)]
-    if not candidates:
-        candidates = [facts_of(note, version)]
-    publications = [decide_publication(patient, facts, now) for facts in candidates]
-    merged = publications[0]
-    for publication in publications[1:]:
-        merged = Publication(
-            _stricter(merged.patient_feed, publication.patient_feed),
-            _stricter(merged.professional_repository, publication.professional_repository),
-            _stricter(merged.national, publication.national),
+    successors: list[VersionRecord | None] = [*_later_finals(note, version)] or [None]
+    every = (facts_of(note, version, successor) for successor in successors)
+    return [_Candidate(facts, decide_publication(patient, facts, now)) for facts in every]
+
+
+def _merged(candidates: Iterable[_Candidate]) -> Publication:
+    first, *others = (candidate.publication for candidate in candidates)
+    for other in others:
+        first = Publication(
+            _stricter(first.patient_feed, other.patient_feed),
+            _stricter(first.professional_repository, other.professional_repository),
+            _stricter(first.national, other.national),
         )
-    return merged, candidates[0]
+    return first
 
 
 def _later_finals(note: NoteRecord, version: VersionRecord) -> list[VersionRecord]:
@@ -145,26 +153,19 @@ def decide_note(note: NoteRecord, now: datetime) -> NoteDecisions:
         note: as stored, with all its versions.
         now: aware instant.
     """
-    publications = {
-        version.version: decide_version(note, version, now)[0] for version in note.versions
-    }
+    patient = patient_of(note)
+    publications = {}
+    due: list[datetime] = []
+    for version in note.versions:
+        candidates = _candidates(note, version, patient, now)
+        publications[version.version] = _merged(candidates)
+        for candidate in candidates:
+            instant = next_instant(patient, candidate.facts, now, current=candidate.publication)
+            if instant is not None:
+                due.append(instant)
     national = [
         number
         for number, publication in publications.items()
         if publication.national.decision is PublicationOutcome.PUBLISH
     ]
-    return NoteDecisions(
-        publications, max(national, default=None), _earliest(_turning_points(note, now))
-    )
-
-
-def _turning_points(note: NoteRecord, now: datetime) -> Iterable[datetime | None]:
-    patient = patient_of(note)
-    for version in note.versions:
-        later = _later_finals(note, version)
-        for facts in [facts_of(note, version, item) for item in later] or [facts_of(note, version)]:
-            yield next_instant(patient, facts, now)
-
-
-def _earliest(instants: Iterable[datetime | None]) -> datetime | None:
-    return min((instant for instant in instants if instant is not None), default=None)
+    return NoteDecisions(publications, max(national, default=None), min(due, default=None))

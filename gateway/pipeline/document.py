@@ -22,7 +22,6 @@ from nsp_client.signing.keys import SigningKey
 from nsp_client.signing.xades import sign_document
 
 MEDIA_TYPE: Final = "application/fhir+json"
-DOCUMENT_NAME: Final = "urn:uuid:{0}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +68,7 @@ class DocumentMaker:
         document = assemble_bundle(
             note, ids, assembled_at=assembled_at, name_protected=name_protected
         )
+        sha256 = hashlib.sha256(document).digest()
         unique_id = f"urn:uuid:{ids.composition_identifier}"
         signature = sign_document(
             document,
@@ -76,6 +76,7 @@ class DocumentMaker:
             signed_at=assembled_at,
             document_name=unique_id,
             mime_type=MEDIA_TYPE,
+            document_sha256=sha256,
         )
         return DocumentRecord(
             note_id=note_id,
@@ -87,7 +88,7 @@ class DocumentMaker:
             assembled_at=assembled_at,
             name_protected=name_protected,
             sha1=hashlib.sha1(document, usedforsecurity=False).digest(),
-            sha256=hashlib.sha256(document).digest(),
+            sha256=sha256,
             size_bytes=len(document),
             signing_key=self.signing_key.certificate_sha256.hex(),
             document=document,

@@ -157,6 +157,7 @@ class VersionRecord:
     sealed_note: bytes | None
     generation: int | None  # of its newest document; None: not assembled yet
     document_protected: bool | None  # was the newest document made with the name protected?
+    document_offered: bool | None = None  # may the national registry know its id?
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +185,10 @@ class DeliveryRecord:
     """What we know of a note at a national destination.
 
     ``wanted_version``: what should be there (None: nothing). ``current_*``: what
-    is there as far as the peer has told us. ``retired_*``: what was taken away
-    last; a document that was deprecated is never shared again under its id.
+    is there as far as the peer has told us.
     ``operation*``: the one thing under way; its ids are derived from
-    ``operation_id`` and never change.
+    ``operation_id`` and never change. ``is_doubtful``: one of its messages went
+    unanswered, so it may have happened whatever was answered since.
     """
 
     note_id: UUID
@@ -196,14 +197,13 @@ class DeliveryRecord:
     current_version: int | None = None
     current_generation: int | None = None
     current_entry_uuid: UUID | None = None
-    retired_version: int | None = None
-    retired_generation: int | None = None
     operation: Operation | None = None
     operation_id: UUID | None = None
     operation_version: int | None = None
     operation_generation: int | None = None
     operation_at: datetime | None = None
     message_number: int = 0
+    is_doubtful: bool = False
     attempts: int = 0
     next_attempt_at: datetime | None = None
     last_code: str | None = None
@@ -221,6 +221,7 @@ class NoteRecord:
     markings: JsonObject
     markings_revision: int
     withdrawn_at: datetime | None
+    next_due: datetime | None
     versions: tuple[VersionRecord, ...]
     decisions: Mapping[tuple[int, str], StoredDecision] = field(default_factory=dict)
     delivery: DeliveryRecord | None = None

@@ -43,9 +43,29 @@ def wish(
     elif delivery.wanted_version == wanted_version:
         return None
     wished = replace(delivery, wanted_version=wanted_version, attempts=0)
+    if wished.state is DeliveryState.REFUSED and _must_finish(wished):
+        return _clear_away(wished, now)
     if wished.state in SETTLED:
         return _settle(wished, now)
     return replace(wished, next_attempt_at=now)
+
+
+def _clear_away(delivery: DeliveryRecord, now: datetime) -> DeliveryRecord:
+    """Refused, but an earlier message of the submission may have got through: take it away."""
+    assert delivery.operation_id is not None
+    check_delivery_move(delivery.state, DeliveryState.UNKNOWN)
+    if delivery.operation is not Operation.SUBMIT:
+        return replace(delivery, state=DeliveryState.UNKNOWN, next_attempt_at=now)
+    return replace(
+        delivery,
+        state=DeliveryState.UNKNOWN,
+        operation=Operation.DEPRECATE,
+        operation_id=uuid5(delivery.operation_id, "clear away"),
+        operation_at=now,
+        message_number=0,
+        is_doubtful=False,
+        next_attempt_at=now,
+    )
 
 
 def wish_again(delivery: DeliveryRecord, now: datetime) -> DeliveryRecord:
@@ -72,6 +92,7 @@ def _settle(
         operation_generation=None,
         operation_at=None,
         message_number=0,
+        is_doubtful=False,
         next_attempt_at=None if holds else now,
     )
 
@@ -169,6 +190,7 @@ def _plan_stop_of_unsettled(
         operation_id=operation_id,
         operation_at=now,
         message_number=0,
+        is_doubtful=False,
     )
 
 
@@ -187,16 +209,53 @@ def succeeded(
             current_generation=delivery.operation_generation,
             current_entry_uuid=entry_uuid,
         )
-    else:
+    elif _is_current(delivery) or delivery.current_version is None:
         done = replace(
-            delivery,
-            current_version=None,
-            current_generation=None,
-            current_entry_uuid=None,
-            retired_version=delivery.operation_version,
-            retired_generation=delivery.operation_generation,
+            delivery, current_version=None, current_generation=None, current_entry_uuid=None
         )
+    else:
+        return _clear_away_current(delivery, now, code)
     return replace(_settle(done, now), attempts=0, last_code=code)
+
+
+def _must_finish(delivery: DeliveryRecord) -> bool:
+    """May this operation not be dropped for another?
+
+    One of its messages went unanswered, so it may have happened; or it takes
+    away a document that may have arrived unanswered.
+    """
+    is_clearing = delivery.operation is Operation.DEPRECATE and not _is_current(delivery)
+    return delivery.is_doubtful or is_clearing
+
+
+def _is_current(delivery: DeliveryRecord) -> bool:
+    return (delivery.operation_version, delivery.operation_generation) == (
+        delivery.current_version,
+        delivery.current_generation,
+    )
+
+
+def _clear_away_current(delivery: DeliveryRecord, now: datetime, code: str) -> DeliveryRecord:
+    """A doubtful submission is gone; whether it had replaced what was there, nobody knows.
+
+    So that is taken away too, and what is wanted is submitted afresh.
+    """
+    assert delivery.operation_id is not None
+    check_delivery_move(delivery.state, DeliveryState.UNKNOWN)
+    return replace(
+        delivery,
+        state=DeliveryState.UNKNOWN,
+        operation=Operation.DEPRECATE,
+        operation_id=uuid5(delivery.operation_id, "and what it may have replaced"),
+        operation_version=delivery.current_version,
+        operation_generation=delivery.current_generation,
+        operation_at=now,
+        message_number=0,
+        is_doubtful=False,
+        attempts=0,
+        next_attempt_at=now,
+        last_code=code,
+    )
 
 
 def unanswered(
@@ -205,18 +264,26 @@ def unanswered(
     """No answer came: it may have happened. The same message goes out again."""
     check_delivery_move(delivery.state, DeliveryState.UNKNOWN)
     return replace(
-        delivery, state=DeliveryState.UNKNOWN, next_attempt_at=now + wait, last_code=code
+        delivery,
+        state=DeliveryState.UNKNOWN,
+        is_doubtful=True,
+        next_attempt_at=now + wait,
+        last_code=code,
     )
 
 
 def put_off(
     delivery: DeliveryRecord, *, now: datetime, wait: timedelta, code: str
 ) -> DeliveryRecord:
-    """The peer answered "later": the same ids, but a new message (nsp 1.6)."""
-    check_delivery_move(delivery.state, DeliveryState.WAITING)
+    """The peer answered "later": the same ids, but a new message (nsp 1.6).
+
+    An operation that must be finished (see ``_must_finish``) stays unsettled.
+    """
+    after = DeliveryState.UNKNOWN if _must_finish(delivery) else DeliveryState.WAITING
+    check_delivery_move(delivery.state, after)
     return replace(
         delivery,
-        state=DeliveryState.WAITING,
+        state=after,
         message_number=delivery.message_number + 1,
         next_attempt_at=now + wait,
         last_code=code,
@@ -229,16 +296,24 @@ def refused(delivery: DeliveryRecord, *, code: str) -> DeliveryRecord:
     return replace(delivery, state=DeliveryState.REFUSED, next_attempt_at=None, last_code=code)
 
 
-def is_retired(delivery: DeliveryRecord | None, version: int, generation: int | None) -> bool:
-    """Was this very document taken away there, or is it being taken away?"""
-    if delivery is None:
+def is_retired(
+    delivery: DeliveryRecord | None, version: int, generation: int | None, *, is_offered: bool
+) -> bool:
+    """Was this document's id used up? Then a new document must be made to share it again.
+
+    Ids that the registry may know are used up once they are neither what is
+    there nor what is being submitted: an entry that was replaced or deprecated
+    is never revived (xds-metadata-dk 7).
+    """
+    if delivery is None or not is_offered:
         return False
     document = (version, generation)
-    is_leaving = delivery.operation is Operation.DEPRECATE and document == (
-        delivery.operation_version,
-        delivery.operation_generation,
+    submitted = (delivery.operation_version, delivery.operation_generation)
+    is_under_way = delivery.operation is Operation.SUBMIT and document == submitted
+    return not is_under_way and document != (
+        delivery.current_version,
+        delivery.current_generation,
     )
-    return is_leaving or document == (delivery.retired_version, delivery.retired_generation)
 
 
 def back_off(attempts: int, *, first_seconds: float, limit_seconds: float) -> timedelta:

@@ -25,10 +25,16 @@ from gateway.keys import KeyRing, row_context, unseal
 from gateway.pipeline import route
 from gateway.pipeline.pipeline_audit import entry_for_attempt
 from gateway.pipeline.ports import Attempt, NationalDestination, Verdict
-from gateway.pipeline.records import DeliveryRecord, DocumentRecord, NoteRecord
+from gateway.pipeline.records import (
+    DeliveryRecord,
+    DocumentRecord,
+    NoteRecord,
+    VersionRecord,
+)
 from gateway.states import DeliveryState, Operation
-from gateway.storage import audit_log, deliveries, documents, notes
-from gateway.storage.database import Connection, Database
+from gateway.storage import audit_log, deliveries, documents, notes, patients
+from gateway.storage.database import Connection, Database, Lane, defer_job
+from gateway.storage.intake import PROCESS_TASK
 from mappers.note import JournalNote, Organization, note_from_bytes
 
 SENDABLE: Final = frozenset({DeliveryState.WAITING, DeliveryState.UNKNOWN})
@@ -92,9 +98,9 @@ class Deliverer:
                 return
             attempt = await self._send(claim)
             settled = await self._settle(claim, attempt)
-            if settled is None or settled.state is not DeliveryState.WAITING:
-                return
             if attempt.verdict is not Verdict.DELIVERED:
+                return
+            if settled is None or settled.state not in SENDABLE:
                 return
 
     async def _claim(self, note_id: UUID) -> _Claim | None:
@@ -104,10 +110,20 @@ class Deliverer:
                 return None
             (note,) = await notes.load(connection, [note_id])
             now = self._clock.now()
+            wanted = _version(note, delivery.wanted_version)
+            if wanted is not None and _needs_renewal(delivery, wanted):
+                # Its id is used up: the pipeline makes a new document and calls again.
+                await defer_job(
+                    connection,
+                    PROCESS_TASK,
+                    {"note_ids": [str(note_id)], "trigger": "renewal"},
+                    Lane.LIVE,
+                )
+                return None
             started = route.begin(
                 delivery,
                 operation_id=uuid4(),
-                generation=_generation(note, delivery.wanted_version),
+                generation=wanted.generation if wanted else None,
                 now=now,
                 lease=timedelta(seconds=self._patience.lease_seconds),
             )
@@ -118,12 +134,17 @@ class Deliverer:
             cpr = await self._cpr(connection, note)
             document, content = None, None
             if started.operation is Operation.SUBMIT:
+                assert started.operation_version is not None
+                assert started.operation_generation is not None
+                await documents.mark_offered(
+                    connection, note_id, started.operation_version, started.operation_generation
+                )
                 document, content = await self._document(connection, note, started)
             return _Claim(started, note, cpr, document, content)
 
     async def _cpr(self, connection: Connection, note: NoteRecord) -> str:
         patient_id = note.patient.patient_id
-        wrapped, sealed, _ = (await notes.sealed_cpr(connection, [patient_id]))[patient_id]
+        wrapped, sealed, _ = (await patients.sealed_cpr(connection, [patient_id]))[patient_id]
         key = self._ring.unwrap_patient_key(wrapped, patient_id)
         return unseal(key, sealed, row_context("cpr", patient_id)).decode()
 
@@ -208,8 +229,14 @@ class Deliverer:
         return route.refused(delivery, code=attempt.code)
 
 
-def _generation(note: NoteRecord, wanted: int | None) -> int | None:
-    return next((item.generation for item in note.versions if item.version == wanted), None)
+def _version(note: NoteRecord, number: int | None) -> VersionRecord | None:
+    return next((item for item in note.versions if item.version == number), None)
+
+
+def _needs_renewal(delivery: DeliveryRecord, wanted: VersionRecord) -> bool:
+    return delivery.state is DeliveryState.WAITING and route.is_retired(
+        delivery, wanted.version, wanted.generation, is_offered=bool(wanted.document_offered)
+    )
 
 
 def _is_same_message(stored: DeliveryRecord, sent: DeliveryRecord) -> bool:

@@ -34,7 +34,7 @@ from gateway.pipeline.looks import Judged, Look
 from gateway.pipeline.read_audit import entry_for_read
 from gateway.pipeline.records import DocumentRecord, NoteRecord, VersionRecord
 from gateway.states import VersionState
-from gateway.storage import audit_log, documents, notes
+from gateway.storage import audit_log, documents, notes, patients
 from gateway.storage.database import Connection, Database
 from mappers.note import JournalNote, note_from_bytes
 
@@ -163,7 +163,7 @@ class Discloser:
     async def _last_known(self, patient_id: str) -> Patient | None:
         """What serves while the civil register is away (sharing-rules 7.5)."""
         async with self._database.transaction() as connection:
-            known = await notes.last_known(connection, UUID(patient_id))
+            known = await patients.last_known(connection, UUID(patient_id))
         if known is None:
             return None
         birth_date, death_date, is_protected = known

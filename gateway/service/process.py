@@ -12,7 +12,7 @@ entries are written with the moves they tell of.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -20,7 +20,7 @@ from uuid import UUID, uuid4
 from consent.model import Destination
 from consent.rules import RULES_VERSION, rules_hash
 from gateway.clock import Clock
-from gateway.errors import ContentGone
+from gateway.errors import ContentGone, GatewayError
 from gateway.keys import KeyRing, row_context, unseal
 from gateway.pipeline import route
 from gateway.pipeline.audit import AuditEntry
@@ -41,6 +41,17 @@ from mappers.errors import MappingError
 from mappers.note import note_from_bytes
 
 DELIVER_TASK = "deliver"
+
+
+class StaleFacts(GatewayError):
+    """The civil register must be asked about these patients first."""
+
+    code = "FACTS-STALE"
+    retry = "later"
+
+    def __init__(self, patient_ids: Collection[UUID]) -> None:
+        super().__init__(f"{len(patient_ids)} patients")
+        self.patient_ids = tuple(patient_ids)
 
 
 def rules_stamp() -> str:
@@ -64,19 +75,41 @@ class Processor:
         self._has_national = has_national
 
     async def process(
-        self, connection: Connection, note_ids: Sequence[UUID], lane: Lane, trigger: str
+        self,
+        connection: Connection,
+        note_ids: Sequence[UUID],
+        lane: Lane,
+        trigger: str,
+        *,
+        facts_after: datetime | None = None,
     ) -> int:
         """Bring these notes in line with the rules; returns how many changed.
 
         Args:
             lane: of the deliveries that follow.
             trigger: why this runs, for the audit entry.
+            facts_after: the civil register's word on each patient must be newer.
+
+        Raises:
+            StaleFacts: it is not, for these patients; nothing was changed.
         """
         locked = await notes.lock(connection, note_ids)
         now = self._clock.now()
+        if facts_after is not None:
+            stale = {
+                note.patient.patient_id
+                for note in locked
+                if note.patient.wrapped_key is not None
+                and (note.patient.facts_at is None or note.patient.facts_at < facts_after)
+            }
+            if stale:
+                raise StaleFacts(stale)
         changes = [self.plan(note, now) for note in locked]
         await self._store(connection, [c for c in changes if not c.is_empty], now, trigger)
-        await notes.set_due(connection, [(c.note.note_id, c.next_due) for c in changes])
+        await notes.set_due(
+            connection,
+            [(c.note.note_id, c.next_due) for c in changes if c.next_due != c.note.next_due],
+        )
         await self._defer_deliveries(connection, changes, lane, now)
         return sum(not change.is_empty for change in changes)
 
@@ -145,6 +178,7 @@ class Processor:
             state=VersionState.DOCUMENTED,
             generation=generation,
             document_protected=name_protected,
+            document_offered=False,
         )
 
     def _renew_retired(
@@ -154,7 +188,12 @@ class Processor:
         versions = tuple(
             self._make(note, version, change, now)
             if version.version == decided.national_version
-            and route.is_retired(note.delivery, version.version, version.generation)
+            and route.is_retired(
+                note.delivery,
+                version.version,
+                version.generation,
+                is_offered=bool(version.document_offered),
+            )
             else version
             for version in note.versions
         )
@@ -235,9 +274,11 @@ def _needs_document(note: NoteRecord, version: VersionRecord) -> bool:
 
 
 def _is_remade(note: NoteRecord, change: NoteChange) -> bool:
+    """Was a new document made of what is there, or of what should be?"""
     delivery = note.delivery
     return delivery is not None and any(
-        record.version == delivery.current_version for record, _ in change.made
+        record.version in (delivery.current_version, delivery.wanted_version)
+        for record, _ in change.made
     )
 
 

@@ -16,8 +16,8 @@ from consent.sources import PatientRegister, PersonAnswer
 from gateway.clock import Clock
 from gateway.keys import KeyRing, row_context, unseal
 from gateway.service.deliver import Deliverer
-from gateway.service.process import Processor
-from gateway.storage import notes
+from gateway.service.process import Processor, StaleFacts
+from gateway.storage import notes, patients
 from gateway.storage.audit_signer import AnchorFile, AuditSigner
 from gateway.storage.database import Connection, Database, Lane, defer_job
 from gateway.storage.intake import PROCESS_TASK
@@ -48,9 +48,19 @@ class Workshop:
         A register that does not answer costs nothing but openness: the patient
         counts as protected until it does.
         """
-        await self._refresh_patients_of(note_ids)
-        async with self.database.transaction() as connection:
-            await self.processor.process(connection, note_ids, lane, trigger)
+        try:
+            async with self.database.transaction() as connection:
+                await self.processor.process(
+                    connection,
+                    note_ids,
+                    lane,
+                    trigger,
+                    facts_after=self.clock.now() - self.fact_max_age,
+                )
+        except StaleFacts as stale:
+            await self._refresh(stale.patient_ids)
+            async with self.database.transaction() as connection:
+                await self.processor.process(connection, note_ids, lane, trigger)
 
     async def deliver(self, note_ids: Sequence[UUID]) -> None:
         """One attempt at the national destination for each of these notes."""
@@ -61,20 +71,14 @@ class Workshop:
         """Ask the civil register about patients whose facts have grown old."""
         before = self.clock.now() - self.fact_max_age
         async with self.database.transaction() as connection:
-            stale = await notes.stale_patients(connection, before, REFRESH_BATCH)
+            stale = await patients.stale_patients(connection, before, REFRESH_BATCH)
         return await self._refresh(stale)
-
-    async def _refresh_patients_of(self, note_ids: Sequence[UUID]) -> None:
-        before = self.clock.now() - self.fact_max_age
-        async with self.database.transaction() as connection:
-            stale = await notes.stale_patients_of(connection, note_ids, before)
-        await self._refresh(stale)
 
     async def _refresh(self, patient_ids: Sequence[UUID]) -> int:
         if not patient_ids:
             return 0
         async with self.database.transaction() as connection:
-            sealed = await notes.sealed_cpr(connection, patient_ids)
+            sealed = await patients.sealed_cpr(connection, patient_ids)
         limit = asyncio.Semaphore(ASKED_AT_ONCE)
         answers = await asyncio.gather(
             *(self._ask(limit, patient_id, *sealed[patient_id][:2]) for patient_id in sealed)
@@ -100,7 +104,7 @@ class Workshop:
 
     async def _store(self, connection: Connection, patient_id: UUID, answer: PersonAnswer) -> None:
         patient = answer.patient
-        changed = await notes.set_patient_facts(
+        changed = await patients.set_patient_facts(
             connection,
             patient_id,
             birth_date=patient.birth_date if patient else None,

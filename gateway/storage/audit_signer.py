@@ -1,18 +1,35 @@
 """Signs tree heads, and keeps them in a file the database can't reach.
 
-A head is one JSON line. The signature is ECDSA P-256 with SHA-256 over the
-canonical JSON of the record without its ``signature``.
+A head is one line of JSON:
+
+    kind           "head"
+    log_id         SHA-256 of the log's public key (SubjectPublicKeyInfo), hexadecimal
+    tree_size      leaves covered
+    root           Merkle root over them, hexadecimal
+    previous_root  the root over the first ``first_leaf`` leaves, hexadecimal
+    at             when it was sealed
+    first_leaf     index of the first leaf that this head adds
+    leaf_hashes    the hashes of the leaves it adds, 32 bytes each, base64 of them all
+    entry_ids      their entry ids, 16 bytes each, base64 of them all
+    signature      ECDSA P-256 with SHA-256, DER, base64
+
+The signature is over the record without ``signature`` in canonical form: keys
+sorted, no blanks, ASCII. Hashes and ids of every entry are there so that an
+outsider who holds the anchor file can name the very entry that was touched,
+also when it is gone.
 """
 
 from __future__ import annotations
 
 import base64
+import fcntl
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 import orjson
 from cryptography.hazmat.primitives import hashes, serialization
@@ -57,23 +74,47 @@ class AuditSigner:
         *,
         tree_size: int,
         root: bytes,
+        previous_root: bytes,
         at: datetime,
         first_leaf: int,
         leaf_hashes: Sequence[bytes],
+        entry_ids: Sequence[UUID],
     ) -> bytes:
-        """A signed head as one line of JSON, with its line end.
+        """A signed head as one line of JSON, with its line end."""
+        return self._signed(
+            {
+                "kind": "head",
+                "tree_size": tree_size,
+                "root": root.hex(),
+                "previous_root": previous_root.hex(),
+                "at": at.isoformat(),
+                "first_leaf": first_leaf,
+                "leaf_hashes": base64.b64encode(b"".join(leaf_hashes)).decode(),
+                "entry_ids": base64.b64encode(b"".join(each.bytes for each in entry_ids)).decode(),
+            }
+        )
 
-        It names the leaf hashes sealed by it, so that an outsider who holds the
-        anchor file alone can tell exactly which entry was touched.
+    def export_statement(
+        self, *, tree_size: int, root: bytes, anchored_size: int, exported_at: datetime
+    ) -> bytes:
+        """A signed statement on how far an export reaches, as one line of JSON.
+
+        Without it nobody could tell an export whose end was cut off from one
+        made earlier. ``anchored_size`` is the size of the newest anchored head
+        that was known before the export began.
         """
-        record: dict[str, Any] = {
-            "log_id": self.log_id,
-            "tree_size": tree_size,
-            "root": root.hex(),
-            "at": at.isoformat(),
-            "first_leaf": first_leaf,
-            "leaf_hashes": [base64.b64encode(each).decode() for each in leaf_hashes],
-        }
+        return self._signed(
+            {
+                "kind": "export",
+                "tree_size": tree_size,
+                "root": root.hex(),
+                "anchored_size": anchored_size,
+                "exported_at": exported_at.isoformat(),
+            }
+        )
+
+    def _signed(self, record: dict[str, Any]) -> bytes:
+        record["log_id"] = self.log_id
         signature = self._key.sign(
             orjson.dumps(record, option=orjson.OPT_SORT_KEYS), ec.ECDSA(hashes.SHA256())
         )
@@ -81,32 +122,59 @@ class AuditSigner:
         return orjson.dumps(record, option=orjson.OPT_SORT_KEYS) + b"\n"
 
 
-class AnchorFile:
-    """Signed heads, one a line, appended and flushed to disk; never rewritten."""
+def tree_size_of(head: bytes) -> int | None:
+    """The size a head is for; None when the line is torn or no head."""
+    try:
+        size = orjson.loads(head)["tree_size"]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return None
+    return size if isinstance(size, int) else None
 
-    def __init__(self, path: Path) -> None:
+
+class AnchorFile:
+    """Signed heads, one a line, appended and flushed to disk; never rewritten.
+
+    The folder must exist. Each machine that seals has a file of its own, and
+    every such file holds all heads.
+    """
+
+    def __init__(self, path: Path, *, sync: Callable[[int], None] = os.fsync) -> None:
         self.path = path
+        self._sync = sync
 
     def last_tree_size(self) -> int:
-        """The size in the last complete line; 0 for none."""
+        """The size in the last readable line; 0 for none.
+
+        Raises:
+            AuditUnwritable: the file can't be read.
+        """
+        last = self.last_head()
+        return 0 if last is None else tree_size_of(last) or 0
+
+    def last_head(self) -> bytes | None:
+        """The last readable line with its line end; None for none.
+
+        Raises:
+            AuditUnwritable: the file can't be read.
+        """
         try:
             with self.path.open("rb") as file:
-                file.seek(0, os.SEEK_END)
-                size = file.tell()
+                size = file.seek(0, os.SEEK_END)
                 reach = TAIL_BYTES
                 while True:
                     file.seek(max(0, size - reach))
-                    lines = file.read().split(b"\n")
-                    # The part after the last line end is torn; the first may be cut.
-                    complete = lines[:-1] if reach >= size else lines[1:-1]
-                    if complete or reach >= size:
-                        break
+                    lines = file.read(reach).split(b"\n")
+                    # What follows the last line end is torn; the first may be cut.
+                    for line in reversed(lines[:-1] if reach >= size else lines[1:-1]):
+                        if tree_size_of(line) is not None:
+                            return line + b"\n"
+                    if reach >= size:
+                        return None
                     reach *= 4
         except FileNotFoundError:
-            return 0
+            return None
         except OSError as error:
             raise AuditUnwritable("anchor file") from error
-        return int(orjson.loads(complete[-1])["tree_size"]) if complete else 0
 
     def append(self, heads: Sequence[bytes]) -> None:
         """Add heads and wait until they are on disk.
@@ -115,21 +183,40 @@ class AnchorFile:
         first, so that it stands alone and harms no other line.
 
         Raises:
-            AuditUnwritable: the file can't be written.
+            AuditUnwritable: the file can't be written; a part may have been.
         """
         if not heads:
             return
         try:
+            is_new = not self.path.exists()
             descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
             try:
+                # Two processes on one machine never write into each other's lines.
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
                 end = os.lseek(descriptor, 0, os.SEEK_END)
                 torn = end > 0 and os.pread(descriptor, 1, end - 1) != b"\n"
-                os.write(descriptor, (b"\n" if torn else b"") + b"".join(heads))
-                os.fsync(descriptor)
+                _write_all(descriptor, (b"\n" if torn else b"") + b"".join(heads))
+                self._sync(descriptor)
             finally:
                 os.close(descriptor)
+            if is_new:
+                self._sync_folder()
         except OSError as error:
             raise AuditUnwritable("anchor file") from error
+
+    def _sync_folder(self) -> None:
+        """Make the new file's name survive a power failure too."""
+        descriptor = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            self._sync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
 
 
 def write_audit_key(path: Path) -> None:

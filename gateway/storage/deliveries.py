@@ -18,35 +18,33 @@ from gateway.storage.database import Connection
 NATIONAL: Final = "national"
 COLUMNS: Final = (
     "note_id, state, wanted_version, current_version, current_generation, current_entry_uuid,"
-    " retired_version, retired_generation, operation, operation_id, operation_version,"
-    " operation_generation, operation_at,"
-    " message_number, attempts, next_attempt_at, last_code"
+    " operation, operation_id, operation_version, operation_generation, operation_at,"
+    " message_number, is_doubtful, attempts, next_attempt_at, last_code"
 )
 
 WRITE: Final = """
 INSERT INTO delivery (destination, note_id, state, wanted_version, current_version,
-    current_generation, current_entry_uuid, retired_version, retired_generation, operation,
-    operation_id, operation_version, operation_generation, operation_at, message_number, attempts,
-    next_attempt_at, last_code, updated_at)
-VALUES ('national', %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    current_generation, current_entry_uuid, operation, operation_id, operation_version,
+    operation_generation, operation_at, message_number, is_doubtful, attempts, next_attempt_at,
+    last_code, updated_at)
+VALUES ('national', %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (note_id, destination) DO UPDATE SET
     state = EXCLUDED.state, wanted_version = EXCLUDED.wanted_version,
     current_version = EXCLUDED.current_version,
     current_generation = EXCLUDED.current_generation,
-    current_entry_uuid = EXCLUDED.current_entry_uuid,
-    retired_version = EXCLUDED.retired_version,
-    retired_generation = EXCLUDED.retired_generation, operation = EXCLUDED.operation,
+    current_entry_uuid = EXCLUDED.current_entry_uuid, operation = EXCLUDED.operation,
     operation_id = EXCLUDED.operation_id, operation_version = EXCLUDED.operation_version,
     operation_generation = EXCLUDED.operation_generation, operation_at = EXCLUDED.operation_at,
-    message_number = EXCLUDED.message_number, attempts = EXCLUDED.attempts,
+    message_number = EXCLUDED.message_number, is_doubtful = EXCLUDED.is_doubtful,
+    attempts = EXCLUDED.attempts,
     next_attempt_at = EXCLUDED.next_attempt_at, last_code = EXCLUDED.last_code,
     updated_at = EXCLUDED.updated_at
 """
 
 
 def _record(row: tuple[Any, ...]) -> DeliveryRecord:
-    operation = Operation(row[8]) if row[8] else None
-    fields = (row[0], DeliveryState(row[1]), *row[2:8], operation, *row[9:])
+    operation = Operation(row[6]) if row[6] else None
+    fields = (row[0], DeliveryState(row[1]), *row[2:6], operation, *row[7:])
     return DeliveryRecord(*fields)
 
 
@@ -93,14 +91,13 @@ async def write(connection: Connection, records: Sequence[DeliveryRecord], now: 
             record.current_version,
             record.current_generation,
             record.current_entry_uuid,
-            record.retired_version,
-            record.retired_generation,
             record.operation.value if record.operation else None,
             record.operation_id,
             record.operation_version,
             record.operation_generation,
             record.operation_at,
             record.message_number,
+            record.is_doubtful,
             record.attempts,
             record.next_attempt_at,
             record.last_code,
@@ -115,6 +112,7 @@ async def write(connection: Connection, records: Sequence[DeliveryRecord], now: 
 CLAIM_DUE: Final = """
 UPDATE delivery SET
     state = CASE state WHEN 'sending' THEN 'unknown' ELSE state END,
+    is_doubtful = is_doubtful OR state = 'sending',
     next_attempt_at = %s
 WHERE (note_id, destination) IN (
     SELECT note_id, destination FROM delivery WHERE next_attempt_at <= %s

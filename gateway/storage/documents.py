@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, LiteralString
 from uuid import UUID
 
 from gateway.keys import row_context, seal, unseal
 from gateway.pipeline.records import DocumentRecord
-from gateway.storage.database import Connection
+from gateway.storage.database import Connection, copy_rows
 
-INSERT: Final = """
-INSERT INTO document (note_id, version, generation, unique_id, entry_uuid, media_type,
-    assembled_at, name_protected, sha1, sha256, size_bytes, signing_key, sealed_document,
-    sealed_signature)
-SELECT * FROM unnest(%b::uuid[], %b::int[], %b::int[], %b::text[], %b::uuid[], %b::text[],
-    %b::timestamptz[], %b::boolean[], %b::bytea[], %b::bytea[], %b::int[], %b::text[],
-    %b::bytea[], %b::bytea[])
-"""
+TYPES: Final[Mapping[LiteralString, LiteralString]] = {
+    "note_id": "uuid",
+    "version": "int4",
+    "generation": "int4",
+    "unique_id": "text",
+    "entry_uuid": "uuid",
+    "media_type": "text",
+    "assembled_at": "timestamptz",
+    "name_protected": "bool",
+    "sha1": "bytea",
+    "sha256": "bytea",
+    "size_bytes": "int4",
+    "signing_key": "text",
+    "sealed_document": "bytea",
+    "sealed_signature": "bytea",
+}
 COLUMNS: Final = (
     "note_id, version, generation, unique_id, entry_uuid, media_type, assembled_at,"
     " name_protected, sha1, sha256, size_bytes, signing_key, sealed_document, sealed_signature"
@@ -28,25 +36,25 @@ async def insert(connection: Connection, made: Sequence[tuple[DocumentRecord, by
     """Store documents, each sealed with the key of its version."""
     if not made:
         return
-    records = [record for record, _ in made]
-    await connection.execute(
-        INSERT,
-        (
-            [record.note_id for record in records],
-            [record.version for record in records],
-            [record.generation for record in records],
-            [record.unique_id for record in records],
-            [record.entry_uuid for record in records],
-            [record.media_type for record in records],
-            [record.assembled_at for record in records],
-            [record.name_protected for record in records],
-            [record.sha1 for record in records],
-            [record.sha256 for record in records],
-            [record.size_bytes for record in records],
-            [record.signing_key for record in records],
-            [seal(key, r.document, _context("document", r)) for r, key in made],
-            [seal(key, r.signature, _context("signature", r)) for r, key in made],
-        ),
+    await copy_rows(connection, "document", TYPES, (_row(r, key) for r, key in made))
+
+
+def _row(record: DocumentRecord, key: bytes) -> tuple[Any, ...]:
+    return (
+        record.note_id,
+        record.version,
+        record.generation,
+        record.unique_id,
+        record.entry_uuid,
+        record.media_type,
+        record.assembled_at,
+        record.name_protected,
+        record.sha1,
+        record.sha256,
+        record.size_bytes,
+        record.signing_key,
+        seal(key, record.document, _context("document", record)),
+        seal(key, record.signature, _context("signature", record)),
     )
 
 
@@ -131,3 +139,14 @@ async def entry_uuid(
     )
     row = await cursor.fetchone()
     return row[0] if row else None
+
+
+async def mark_offered(
+    connection: Connection, note_id: UUID, version: int, generation: int
+) -> None:
+    """Note, before it is sent, that a document's id may become known to the registry."""
+    await connection.execute(
+        "UPDATE document SET is_offered = true WHERE note_id = %s AND version = %s"
+        " AND generation = %s AND NOT is_offered",
+        (note_id, version, generation),
+    )

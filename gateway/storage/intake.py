@@ -12,13 +12,14 @@ including the job. There is no state in between.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, LiteralString
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from consent.times import next_midnight
 from gateway.keys import KeyRing, new_key, row_context, seal
 from gateway.pipeline import intake_issues
 from gateway.pipeline.audit import AuditEntry
@@ -27,7 +28,7 @@ from gateway.pipeline.pipeline_audit import entry_for_receipt, entry_for_refusal
 from gateway.pipeline.records import JsonObject, Receipt, Refused, Submission
 from gateway.states import VersionState
 from gateway.storage import audit_log
-from gateway.storage.database import Connection, Lane, defer_job
+from gateway.storage.database import Connection, Lane, as_json, copy_rows, defer_job
 
 Outcome = Receipt | Refused
 PROCESS_TASK: Final = "process"
@@ -40,10 +41,11 @@ ON CONFLICT DO NOTHING RETURNING id
 
 INSERT_NOTES: Final = """
 INSERT INTO note (id, practice_id, source_note_id, patient_id, newest_version, markings,
-                  markings_revision)
-SELECT id, practice_id, source_note_id, patient_id, version, markings, 1
-FROM unnest(%b::uuid[], %b::uuid[], %b::text[], %b::uuid[], %b::int[], %s::jsonb[])
-     AS g (id, practice_id, source_note_id, patient_id, version, markings)
+                  markings_revision, next_due_at)
+SELECT id, practice_id, source_note_id, patient_id, version, markings::jsonb, 1, due
+FROM unnest(%b::uuid[], %b::uuid[], %b::text[], %b::uuid[], %b::int[], %b::text[],
+            %b::timestamptz[])
+     AS g (id, practice_id, source_note_id, patient_id, version, markings, due)
 ORDER BY id
 ON CONFLICT DO NOTHING RETURNING id
 """
@@ -60,21 +62,24 @@ FROM note_version v
 JOIN unnest(%b::uuid[], %b::int[]) AS g (note_id, version) USING (note_id, version)
 """
 
-INSERT_VERSIONS: Final = """
-INSERT INTO note_version (note_id, version, receipt_id, content_sha256, content_mac, received_at,
-                          state, facts, warnings, wrapped_key, sealed_note)
-SELECT note_id, version, receipt_id, content_sha256, content_mac, received_at, 'received', facts,
-       warnings, wrapped_key, sealed_note
-FROM unnest(%b::uuid[], %b::int[], %b::uuid[], %b::bytea[], %b::bytea[], %b::timestamptz[],
-            %s::jsonb[], %s::jsonb[], %b::bytea[], %b::bytea[])
-     AS g (note_id, version, receipt_id, content_sha256, content_mac, received_at, facts, warnings,
-           wrapped_key, sealed_note)
-"""
+VERSION_TYPES: Final[Mapping[LiteralString, LiteralString]] = {
+    "note_id": "uuid",
+    "version": "int4",
+    "receipt_id": "uuid",
+    "content_sha256": "bytea",
+    "content_mac": "bytea",
+    "received_at": "timestamptz",
+    "state": "text",
+    "facts": "jsonb",
+    "warnings": "jsonb",
+    "wrapped_key": "bytea",
+    "sealed_note": "bytea",
+}
 
 UPDATE_NOTES: Final = """
-UPDATE note SET newest_version = g.version, markings = g.markings,
+UPDATE note SET newest_version = g.version, markings = g.markings::jsonb,
                 markings_revision = note.markings_revision + g.changed::int
-FROM unnest(%b::uuid[], %b::int[], %s::jsonb[], %b::boolean[])
+FROM unnest(%b::uuid[], %b::int[], %b::text[], %b::boolean[])
      AS g (id, version, markings, changed)
 WHERE note.id = g.id
 """
@@ -219,7 +224,9 @@ async def _place_notes(
             [item.source_note_id for item in ordered],
             [item.patient_id for item in ordered],
             [item.version for item in ordered],
-            [Jsonb(merge_markings(DEFAULT_MARKINGS, item.named_markings)) for item in ordered],
+            [as_json(merge_markings(DEFAULT_MARKINGS, item.named_markings)) for item in ordered],
+            # Right for the ordinary note; the pipeline works out the exact instant.
+            [next_midnight(item.facts.completed_at) for item in ordered],
         ),
     )
     new = {row[0] for row in await cursor.fetchall()}
@@ -297,27 +304,25 @@ def _receipt(item: Submission, known: _KnownNote | None) -> Receipt:
 async def _insert_versions(
     connection: Connection, accepted: Sequence[Submission], keys: dict[UUID, bytes]
 ) -> None:
-    wrapped, sealed = [], []
-    for item in accepted:
-        key = new_key()
-        wrapped.append(
-            seal(keys[item.patient_id], key, row_context("version", item.note_id, item.version))
-        )
-        sealed.append(seal(key, item.note_bytes, row_context("note", item.note_id, item.version)))
-    await connection.execute(
-        INSERT_VERSIONS,
-        (
-            [item.note_id for item in accepted],
-            [item.version for item in accepted],
-            [item.receipt_id for item in accepted],
-            [item.content_sha256 for item in accepted],
-            [item.content_mac for item in accepted],
-            [item.received_at for item in accepted],
-            [Jsonb(item.facts.to_json()) for item in accepted],
-            [Jsonb(list(item.warnings)) for item in accepted],
-            wrapped,
-            sealed,
-        ),
+    rows = (_version_row(item, keys[item.patient_id]) for item in accepted)
+    await copy_rows(connection, "note_version", VERSION_TYPES, rows)
+
+
+def _version_row(item: Submission, patient_key: bytes) -> tuple[Any, ...]:
+    key = new_key()
+    place = (item.note_id, item.version)
+    return (
+        item.note_id,
+        item.version,
+        item.receipt_id,
+        item.content_sha256,
+        item.content_mac,
+        item.received_at,
+        VersionState.RECEIVED.value,
+        Jsonb(item.facts.to_json()),
+        Jsonb(item.warnings),
+        seal(patient_key, key, row_context("version", *place)),
+        seal(key, item.note_bytes, row_context("note", *place)),
     )
 
 
@@ -333,7 +338,7 @@ async def _update_notes(
         (
             [item.note_id for item in changed],
             [item.version for item in changed],
-            [Jsonb(markings) for markings in merged],
+            [as_json(markings) for markings in merged],
             [
                 markings != known[item.note_id].markings
                 for item, markings in zip(changed, merged, strict=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -23,12 +23,12 @@ from gateway.pipeline.records import (
 )
 from gateway.states import VersionState, check_version_move
 from gateway.storage import deliveries
-from gateway.storage.database import Connection
+from gateway.storage.database import Connection, as_json
 from gateway.storage.practices import practice_from_row
 
 NOTE_COLUMNS: Final = """
     n.id, n.source_note_id, n.newest_version, n.markings, n.markings_revision, n.withdrawn_at,
-    p.id, p.sor_code, p.provider_number, p.name, p.enrolled, p.sharing_start, p.share_history,
+    n.next_due_at, p.id, p.sor_code, p.provider_number, p.name, p.enrolled, p.sharing_start, p.share_history,
     t.id, t.wrapped_key, t.death_date, t.name_protected, t.facts_at
 """
 NOTE_TABLES: Final = """
@@ -41,10 +41,10 @@ BY_PATIENT: Final = (
 
 VERSIONS: Final = """
 SELECT v.note_id, v.version, v.state, v.received_at, v.facts, v.wrapped_key, v.sealed_note,
-       d.generation, d.name_protected
+       d.generation, d.name_protected, d.is_offered
 FROM note_version v
 LEFT JOIN LATERAL (
-    SELECT generation, name_protected FROM document
+    SELECT generation, name_protected, is_offered FROM document
     WHERE document.note_id = v.note_id AND document.version = v.version
     ORDER BY generation DESC LIMIT 1
 ) d ON true
@@ -52,12 +52,11 @@ WHERE v.note_id = ANY(%b) ORDER BY v.note_id, v.version
 """
 
 UPSERT_DECISIONS: Final = """
-INSERT INTO publication (note_id, version, destination, decision, code, until, decided_at, rules)
-SELECT note_id, version, destination, decision, code, until, %s, %s
-FROM unnest(%b::uuid[], %b::int[], %b::text[], %b::text[], %b::text[], %b::timestamptz[])
-     AS g (note_id, version, destination, decision, code, until)
-ON CONFLICT (note_id, version, destination) DO UPDATE SET
-    decision = EXCLUDED.decision, code = EXCLUDED.code, until = EXCLUDED.until,
+INSERT INTO publication (note_id, version, decisions, decided_at, rules)
+SELECT note_id, version, decisions::jsonb, %s, %s
+FROM unnest(%b::uuid[], %b::int[], %b::text[]) AS g (note_id, version, decisions)
+ON CONFLICT (note_id, version) DO UPDATE SET
+    decisions = publication.decisions || EXCLUDED.decisions,
     decided_at = EXCLUDED.decided_at, rules = EXCLUDED.rules
 """
 
@@ -81,11 +80,8 @@ FOR UPDATE SKIP LOCKED
 
 async def lock(connection: Connection, note_ids: Iterable[UUID]) -> list[NoteRecord]:
     """Lock these notes until the end of the transaction and load them."""
-    wanted = sorted(set(note_ids))
-    await connection.execute(
-        "SELECT 1 FROM note WHERE id = ANY(%b) ORDER BY id FOR UPDATE", (wanted,)
-    )
-    return await load(connection, wanted)
+    cursor = await connection.execute(f"{BY_ID} FOR UPDATE OF n", (sorted(set(note_ids)),))
+    return await _complete(connection, await cursor.fetchall())
 
 
 async def load(connection: Connection, note_ids: Sequence[UUID]) -> list[NoteRecord]:
@@ -115,8 +111,9 @@ async def _complete(connection: Connection, rows: list[tuple[Any, ...]]) -> list
             markings=row[3],
             markings_revision=row[4],
             withdrawn_at=row[5],
-            practice=practice_from_row(row[6:13]),
-            patient=PatientRecord(*row[13:18]),
+            next_due=row[6],
+            practice=practice_from_row(row[7:14]),
+            patient=PatientRecord(*row[14:19]),
             versions=tuple(versions[row[0]]),
             decisions=decisions[row[0]],
             delivery=under_way.get(row[0]),
@@ -139,6 +136,7 @@ async def _versions(connection: Connection, ids: list[UUID]) -> dict[UUID, list[
                 sealed_note=row[6],
                 generation=row[7],
                 document_protected=row[8],
+                document_offered=row[9],
             )
         )
     return found
@@ -148,32 +146,37 @@ async def _decisions(
     connection: Connection, ids: list[UUID]
 ) -> dict[UUID, dict[tuple[int, str], StoredDecision]]:
     cursor = await connection.execute(
-        "SELECT note_id, version, destination, decision, code, until FROM publication"
-        " WHERE note_id = ANY(%b)",
-        (ids,),
+        "SELECT note_id, version, decisions FROM publication WHERE note_id = ANY(%b)", (ids,)
     )
     found: dict[UUID, dict[tuple[int, str], StoredDecision]] = defaultdict(dict)
-    for note_id, version, destination, decision, code, until in await cursor.fetchall():
-        found[note_id][version, destination] = StoredDecision(decision, code, until)
+    for note_id, version, decisions in await cursor.fetchall():
+        for destination, (decision, code, until) in decisions.items():
+            instant = datetime.fromisoformat(until) if until else None
+            found[note_id][version, destination] = StoredDecision(decision, code, instant)
     return found
 
 
 async def store_decisions(
     connection: Connection, changes: Sequence[DecisionChange], now: datetime, rules: str
 ) -> None:
-    """Store decisions that have changed, with the version of the rules they rest on."""
-    if changes:
+    """Store decisions that are new or have changed, with the version of their rules."""
+    by_version: dict[tuple[UUID, int], dict[str, tuple[str, str, str | None]]] = {}
+    for change in changes:
+        until = change.until.isoformat() if change.until else None
+        by_version.setdefault((change.note_id, change.version), {})[change.destination] = (
+            change.decision,
+            change.code,
+            until,
+        )
+    if by_version:
         await connection.execute(
             UPSERT_DECISIONS,
             (
                 now,
                 rules,
-                [change.note_id for change in changes],
-                [change.version for change in changes],
-                [change.destination for change in changes],
-                [change.decision for change in changes],
-                [change.code for change in changes],
-                [change.until for change in changes],
+                [note_id for note_id, _ in by_version],
+                [version for _, version in by_version],
+                [as_json(decisions) for decisions in by_version.values()],
             ),
         )
 
@@ -284,63 +287,10 @@ async def unprocessed(connection: Connection, before: datetime, limit: int) -> l
     return [row[0] for row in await cursor.fetchall()]
 
 
-async def stale_patients(connection: Connection, before: datetime, limit: int) -> list[UUID]:
-    """Patients whose register facts are older than ``before`` or were never read."""
-    cursor = await connection.execute(
-        "SELECT id FROM patient WHERE wrapped_key IS NOT NULL AND (facts_at IS NULL OR"
-        " facts_at < %s) ORDER BY facts_at NULLS FIRST LIMIT %s",
-        (before, limit),
-    )
-    return [row[0] for row in await cursor.fetchall()]
-
-
-async def set_patient_facts(
-    connection: Connection,
-    patient_id: UUID,
-    *,
-    birth_date: date | None,
-    death_date: date | None,
-    name_protected: bool,
-    answered_at: datetime,
-) -> bool:
-    """Store what the register said; True when publication or documents may change."""
-    cursor = await connection.execute(
-        "UPDATE patient SET birth_date = %s, death_date = %s, name_protected = %s, facts_at = %s"
-        " FROM (SELECT death_date AS old_death, name_protected AS old_protected FROM patient"
-        "       WHERE id = %s FOR UPDATE) AS before"
-        " WHERE patient.id = %s RETURNING old_death IS DISTINCT FROM %s"
-        " OR old_protected IS DISTINCT FROM %s",
-        (
-            birth_date,
-            death_date,
-            name_protected,
-            answered_at,
-            patient_id,
-            patient_id,
-            death_date,
-            name_protected,
-        ),
-    )
-    row = await cursor.fetchone()
-    return bool(row and row[0])
-
-
 async def notes_of_patient(connection: Connection, patient_id: UUID) -> list[UUID]:
     """The ids of a patient's notes."""
     cursor = await connection.execute("SELECT id FROM note WHERE patient_id = %s", (patient_id,))
     return [row[0] for row in await cursor.fetchall()]
-
-
-async def sealed_cpr(
-    connection: Connection, patient_ids: Sequence[UUID]
-) -> dict[UUID, tuple[bytes, bytes, datetime | None]]:
-    """Per patient: the wrapped key, the sealed CPR number, and when facts were read."""
-    cursor = await connection.execute(
-        "SELECT id, wrapped_key, sealed_cpr, facts_at FROM patient"
-        " WHERE id = ANY(%b) AND wrapped_key IS NOT NULL",
-        (list(patient_ids),),
-    )
-    return {row[0]: (row[1], row[2], row[3]) for row in await cursor.fetchall()}
 
 
 async def warnings_of(connection: Connection, note_id: UUID) -> dict[int, list[Any]]:
@@ -349,29 +299,3 @@ async def warnings_of(connection: Connection, note_id: UUID) -> dict[int, list[A
         "SELECT version, warnings FROM note_version WHERE note_id = %s", (note_id,)
     )
     return dict(await cursor.fetchall())
-
-
-async def stale_patients_of(
-    connection: Connection, note_ids: Sequence[UUID], before: datetime
-) -> list[UUID]:
-    """Those patients of these notes whose register facts are too old, or were never read."""
-    cursor = await connection.execute(
-        "SELECT DISTINCT t.id FROM note n JOIN patient t ON t.id = n.patient_id"
-        " WHERE n.id = ANY(%b) AND t.wrapped_key IS NOT NULL"
-        " AND (t.facts_at IS NULL OR t.facts_at < %s)",
-        (list(note_ids), before),
-    )
-    return [row[0] for row in await cursor.fetchall()]
-
-
-async def last_known(
-    connection: Connection, patient_id: UUID
-) -> tuple[date | None, date | None, bool | None] | None:
-    """Birth date, death date and protection as the civil register last told them."""
-    cursor = await connection.execute(
-        "SELECT birth_date, death_date, name_protected FROM patient"
-        " WHERE id = %s AND facts_at IS NOT NULL",
-        (patient_id,),
-    )
-    row = await cursor.fetchone()
-    return (row[0], row[1], row[2]) if row else None

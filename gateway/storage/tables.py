@@ -13,6 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     ForeignKeyConstraint,
@@ -160,12 +161,15 @@ class Document(SQLModel, table=True):
     sha256: bytes = _bytes()
     size_bytes: int
     signing_key: str = _text()
+    is_offered: bool = Field(
+        sa_column=Column(Boolean, nullable=False, server_default=text("false"))
+    )
     sealed_document: bytes | None = _optional_bytes()
     sealed_signature: bytes | None = _optional_bytes()
 
 
 class Publication(SQLModel, table=True):
-    """The last stored decision for one version at one destination."""
+    """The last stored decisions for one version: destination to decision, code, until."""
 
     __table_args__ = (
         ForeignKeyConstraint(
@@ -175,10 +179,7 @@ class Publication(SQLModel, table=True):
 
     note_id: UUID = Field(primary_key=True)
     version: int = Field(primary_key=True)
-    destination: str = Field(sa_column=Column(Text, primary_key=True))
-    decision: str = _text()
-    code: str = _text()
-    until: datetime | None = _optional_instant()
+    decisions: dict[str, Any] = _json()
     decided_at: datetime = _instant()
     rules: str = _text()
 
@@ -201,14 +202,13 @@ class Delivery(SQLModel, table=True):
     current_version: int | None = None
     current_generation: int | None = None
     current_entry_uuid: UUID | None = None
-    retired_version: int | None = None
-    retired_generation: int | None = None
     operation: str | None = _optional_text()
     operation_id: UUID | None = None
     operation_version: int | None = None
     operation_generation: int | None = None
     operation_at: datetime | None = _optional_instant()
     message_number: int
+    is_doubtful: bool
     attempts: int
     next_attempt_at: datetime | None = _optional_instant()
     last_code: str | None = _optional_text()

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any, Final
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import orjson
 
 from mappers.errors import MappingError
 from mappers.fhir import profiles, resources
-from mappers.fhir.ids import DocumentIds
+from mappers.fhir.ids import DocumentIds, texts_of
 from mappers.note import JournalNote
 
 COPENHAGEN: Final = ZoneInfo("Europe/Copenhagen")
@@ -43,30 +42,33 @@ def assemble_bundle(
     """
     if assembled_at.utcoffset() is None:
         raise MappingError("assembled_at", "the time has no offset")
-    parties = resources.parties_of(note, ids, name_protected=name_protected)
+    texts = texts_of(ids)
+    parties = resources.parties_of(note, texts, name_protected=name_protected)
     times = resources.Times(
         created=danish_time(note.created_at),
         updated=danish_time(note.completed_at),
         ended=None if note.ended_at is None else danish_time(note.ended_at),
     )
     entries = [
-        _entry(ids.composition_id, resources.composition(note, ids, parties, times)),
-        _entry(ids.observation_id, resources.observation(note, ids, parties, times)),
-        _entry(ids.patient_id, resources.patient(note, ids, parties)),
-        _entry(ids.organization_id, resources.organization(note.organization, ids)),
+        _entry(texts.composition_id, resources.composition(note, texts, parties, times)),
+        _entry(texts.observation_id, resources.observation(note, texts, parties, times)),
+        _entry(texts.patient_id, resources.patient(note, texts, parties)),
+        _entry(texts.organization_id, resources.organization(note.organization, texts)),
     ]
     if parties.person is not None:
-        entries.append(_entry(ids.practitioner_id, resources.practitioner(parties.person, ids)))
+        entries.append(_entry(texts.practitioner_id, resources.practitioner(parties.person, texts)))
     if parties.role is not None:
-        entries.append(_entry(ids.role_id, resources.practitioner_role(ids, parties, parties.role)))
+        entries.append(
+            _entry(texts.role_id, resources.practitioner_role(texts, parties, parties.role))
+        )
     return orjson.dumps(
         {
             "resourceType": "Bundle",
-            "id": str(ids.bundle_id),
+            "id": texts.bundle_id,
             "meta": {"profile": [profiles.NOTES_BUNDLE]},
             "identifier": {
                 "system": profiles.URI_SYSTEM,
-                "value": f"urn:uuid:{ids.bundle_identifier}",
+                "value": f"urn:uuid:{texts.bundle_identifier}",
             },
             "type": "document",
             "timestamp": utc_time(assembled_at),
@@ -85,5 +87,5 @@ def utc_time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds")[:19] + "Z"
 
 
-def _entry(resource_id: UUID, resource: dict[str, Any]) -> dict[str, Any]:
+def _entry(resource_id: str, resource: dict[str, Any]) -> dict[str, Any]:
     return {"fullUrl": f"urn:uuid:{resource_id}", "resource": resource}

@@ -197,13 +197,15 @@ def _check_patient(entry: Entry, _: Entries, findings: Findings) -> None:
     resource, path = entry.resource, f"{entry.path}.resource"
     identifier = first(resource.get("identifier"))
     system, value = identifier.get("system"), identifier.get("value")
-    if isinstance(system, str) and system != profiles.CPR_SYSTEM:
-        findings.add("PROFILE-PATIENT-CPR-SYSTEM", f"{path}.identifier[0].system")
-    elif isinstance(value, str):
-        fields = Checks()
-        if fields.cpr_value(value, f"{path}.identifier[0].value") is not None:
-            check_duty(resource, value, path, findings)
-        findings.take(fields)
+    place = f"{path}.identifier[0]"
+    fields = Checks()
+    if isinstance(system, str) and system.startswith(profiles.REPLACEMENT_CPR_SYSTEMS):
+        fields.replacement_cpr(place)
+    elif isinstance(system, str) and system != profiles.CPR_SYSTEM:
+        findings.add("PROFILE-PATIENT-CPR-SYSTEM", f"{place}.system")
+    elif isinstance(value, str) and fields.cpr_value(value, f"{place}.value") is not None:
+        check_duty(resource, value, path, findings)
+    findings.take(fields)
     _check_names(resource, path, findings)
     if isinstance(resource.get("gender"), str) and resource["gender"] not in _GENDERS:
         findings.add("PROFILE-GENDER", f"{path}.gender")

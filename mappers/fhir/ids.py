@@ -48,6 +48,42 @@ class DocumentIds:
     role_identifier: UUID
 
 
+@dataclass(frozen=True, slots=True)
+class IdTexts:
+    """The same ids as they are written, each turned into text once."""
+
+    bundle_id: str
+    bundle_identifier: str
+    composition_id: str
+    composition_identifier: str
+    observation_id: str
+    observation_identifier: str
+    patient_id: str
+    organization_id: str
+    practitioner_id: str
+    practitioner_identifier: str
+    role_id: str
+    role_identifier: str
+
+
+def texts_of(ids: DocumentIds) -> IdTexts:
+    """The ids as text, in canonical form."""
+    return IdTexts(
+        str(ids.bundle_id),
+        str(ids.bundle_identifier),
+        str(ids.composition_id),
+        str(ids.composition_identifier),
+        str(ids.observation_id),
+        str(ids.observation_identifier),
+        str(ids.patient_id),
+        str(ids.organization_id),
+        str(ids.practitioner_id),
+        str(ids.practitioner_identifier),
+        str(ids.role_id),
+        str(ids.role_identifier),
+    )
+
+
 def document_ids(
     note: JournalNote,
     *,

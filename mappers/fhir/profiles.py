@@ -44,7 +44,7 @@ SOR_SYSTEM: Final = "urn:oid:1.2.208.176.1.1"
 PROVIDER_SYSTEM: Final = "urn:oid:1.2.208.176.1.4"
 AUTHORIZATION_SYSTEM: Final = "https://autregweb.sst.dk"
 REPLACEMENT_CPR_SYSTEMS: Final = ("urn:oid:1.2.208.176.1.6.1.1", "urn:oid:1.2.208.176.1.6.1.3")
-"""National (whole system) and regional (beginning of the system) replacement numbers."""
+"""What the systems of replacement numbers begin with: national and regional ones."""
 
 SNOMED: Final = "http://snomed.info/sct"
 NOTE_TYPE_CODE: Final = "866144008"
@@ -52,10 +52,6 @@ NOTE_TYPE_DISPLAY: Final = "Encounter note"
 CLASS_CODE_SYSTEM: Final = "http://medcomfhir.dk/ig/xdsmetadata/CodeSystem/MedCom-ihe-classcode-CS"
 CLASS_CODE: Final = "001"
 CLASS_CODE_DISPLAY: Final = "Klinisk rapport"
-
-_ROLES: Final = "http://medcomfhir.dk/ig/terminology/CodeSystem/medcom-core-PractitionerRoles"
-ROLES_ADMINISTRATIVE: Final = _ROLES + "SKSadministrativ"
-ROLES_AUTHORIZATION: Final = _ROLES + "Autorisationsregistret"
 
 EXTRA_CODE_SYSTEMS: Final = frozenset(
     {

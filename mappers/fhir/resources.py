@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from mappers.codes import role_code
 from mappers.fhir import narrative, profiles
-from mappers.fhir.ids import DocumentIds
+from mappers.fhir.ids import IdTexts
 from mappers.fhir.narrative import escape
 from mappers.note import Author, JournalNote, Organization
 
@@ -75,7 +75,7 @@ class Times:
     ended: str | None
 
 
-def parties_of(note: JournalNote, ids: DocumentIds, *, name_protected: bool) -> Parties:
+def parties_of(note: JournalNote, ids: IdTexts, *, name_protected: bool) -> Parties:
     """Settle whom the document names, once for all its resources.
 
     Where the author's name is protected there is no Practitioner, and only a coded
@@ -138,17 +138,17 @@ def _narrated(kind: str, resource_id: str, div: str, status: str = "generated") 
     }
 
 
-def _reference(target: object) -> Json:
+def _reference(target: str) -> Json:
     return {"reference": f"urn:uuid:{target}"}
 
 
-def _identifier(value: object) -> Json:
+def _identifier(value: str) -> Json:
     return {"system": profiles.URI_SYSTEM, "value": f"urn:uuid:{value}"}
 
 
-def composition(note: JournalNote, ids: DocumentIds, parties: Parties, times: Times) -> Json:
+def composition(note: JournalNote, ids: IdTexts, parties: Parties, times: Times) -> Json:
     """Build the Composition."""
-    own_id = str(ids.composition_id)
+    own_id = ids.composition_id
     title = profiles.TITLE_PREFIX + note.patient.cpr
     authors = [_reference(ids.organization_id)]
     named = [parties.organization]
@@ -166,7 +166,7 @@ def composition(note: JournalNote, ids: DocumentIds, parties: Parties, times: Ti
         authors=named,
         start=times.created,
         end=times.ended,
-        observation=str(ids.observation_id),
+        observation=ids.observation_id,
     )
     resource = _narrated("Composition", own_id, div)
     resource["language"] = "da"
@@ -186,9 +186,9 @@ def composition(note: JournalNote, ids: DocumentIds, parties: Parties, times: Ti
     return resource
 
 
-def observation(note: JournalNote, ids: DocumentIds, parties: Parties, times: Times) -> Json:
+def observation(note: JournalNote, ids: IdTexts, parties: Parties, times: Times) -> Json:
     """Build the Observation: the note's body in an attachment, and readable."""
-    own_id = str(ids.observation_id)
+    own_id = ids.observation_id
     performers = [_reference(ids.organization_id)]
     named = [parties.organization]
     if parties.practitioner is not None:
@@ -224,9 +224,9 @@ def observation(note: JournalNote, ids: DocumentIds, parties: Parties, times: Ti
     return resource
 
 
-def patient(note: JournalNote, ids: DocumentIds, parties: Parties) -> Json:
+def patient(note: JournalNote, ids: IdTexts, parties: Parties) -> Json:
     """Build the Patient: CPR number, name, gender and birth date, nothing else."""
-    own_id = str(ids.patient_id)
+    own_id = ids.patient_id
     person = note.patient
     birth_date = person.birth_date.isoformat()
     div = narrative.patient_text(
@@ -247,9 +247,9 @@ def patient(note: JournalNote, ids: DocumentIds, parties: Parties) -> Json:
     return resource
 
 
-def organization(clinic: Organization, ids: DocumentIds) -> Json:
+def organization(clinic: Organization, ids: IdTexts) -> Json:
     """Build the clinic's Organization; the SOR code first."""
-    own_id = str(ids.organization_id)
+    own_id = ids.organization_id
     provider = clinic.provider_number
     div = narrative.organization_text(
         own_id=own_id,
@@ -266,9 +266,9 @@ def organization(clinic: Organization, ids: DocumentIds) -> Json:
     return resource
 
 
-def practitioner(person: Author, ids: DocumentIds) -> Json:
+def practitioner(person: Author, ids: IdTexts) -> Json:
     """Build the Practitioner; the authorisation only in the form that dk-core takes."""
-    own_id = str(ids.practitioner_id)
+    own_id = ids.practitioner_id
     authorization = person.authorization_id
     div = narrative.practitioner_text(
         own_id=own_id,
@@ -289,9 +289,9 @@ def practitioner(person: Author, ids: DocumentIds) -> Json:
     return resource
 
 
-def practitioner_role(ids: DocumentIds, parties: Parties, role: Role) -> Json:
+def practitioner_role(ids: IdTexts, parties: Parties, role: Role) -> Json:
     """Build the PractitionerRole, with a coding or a text."""
-    own_id = str(ids.role_id)
+    own_id = ids.role_id
     div = narrative.role_text(
         own_id=own_id,
         role=role.readable,

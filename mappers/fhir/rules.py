@@ -303,10 +303,8 @@ _FURTHER: Final = (
     _rule(
         "PATIENT-CPR-SYSTEM",
         "Patient.identifier.system",
-        "Patient.identifier skal være et CPR-nummer i urn:oid:1.2.208.176.1.2;"
-        " erstatningsnumre kan ikke deles.",
-        "Patient.identifier must be a CPR number in urn:oid:1.2.208.176.1.2;"
-        " replacement numbers cannot be shared.",
+        "Patient.identifier skal være et CPR-nummer i urn:oid:1.2.208.176.1.2.",
+        "Patient.identifier must be a CPR number in urn:oid:1.2.208.176.1.2.",
         "7",
     ),
     _rule(

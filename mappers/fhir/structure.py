@@ -67,7 +67,7 @@ _PRIMITIVES: Final[Mapping[str, Callable[[str], bool]]] = MappingProxyType(
         "string": lambda text: (
             bool(text.strip()) and len(text) <= LONGEST_VALUE and _CONTROL.search(text) is None
         ),
-        "xhtml": lambda text: bool(text),
+        "xhtml": bool,
         "code": lambda text: _CODE.fullmatch(text) is not None,
         "uri": lambda text: _URI.fullmatch(text) is not None,
         "id": lambda text: _ID.fullmatch(text) is not None,

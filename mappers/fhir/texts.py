@@ -29,6 +29,7 @@ _ELEMENTS: Final = _words(
     " dt em h1 h2 h3 h4 h5 h6 hr i img kbd li ol p pre q samp small span strong sub sup table"
     " tbody td tfoot th thead tr tt ul var"
 )
+_QUALIFIED: Final = frozenset(f"{{{profiles.XHTML}}}{name}" for name in _ELEMENTS)
 _ATTRIBUTES: Final = _words(
     "abbr accesskey align alt axis border bordercolor cellhalign cellpadding cellspacing"
     " cellvalign char charoff charset cite class cols colspan compact coords dir frame headers"
@@ -86,11 +87,10 @@ def visible_text(div: str) -> str | None:
 
 def _is_allowed(node: Any) -> bool:
     tag = node.tag
-    if not isinstance(tag, str):
+    if tag not in _QUALIFIED:
         return tag is etree.Comment  # entities and processing instructions are refused
-    name = tag.removeprefix(f"{{{profiles.XHTML}}}")
-    if name not in _ELEMENTS:
-        return False
+    if not node.keys():
+        return True
     for attribute, value in node.attrib.items():
         plain = "xml:lang" if attribute == _XML_LANG else attribute
         if plain not in _ATTRIBUTES:

@@ -25,8 +25,8 @@ JsonObject = dict[str, Any]
 LONGEST_VALUE: Final = 1000
 """Characters that a value other than the note's text may have."""
 
-MOST_UNKNOWN_FIELDS: Final = 20
-"""So many unknown fields of one object are named."""
+MOST_TOLD: Final = 20
+"""So many unknown fields of one object, or wrong items of one list, are named."""
 
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]")
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z_]{1,40}[0-9]{0,2}")
@@ -79,7 +79,7 @@ class Checks:
         if known.issuperset(given):
             return
         unknown = [key for key in given if key not in known]
-        for key in unknown[:MOST_UNKNOWN_FIELDS]:
+        for key in unknown[:MOST_TOLD]:
             near = get_close_matches(key[:60], known, n=1)
             hint_da = f" Mente du {near[0]}?" if near else ""
             hint_en = f" Did you mean {near[0]}?" if near else ""
@@ -142,9 +142,9 @@ class Checks:
             return ()
         if not value and required:
             self.bad_name(place)
-        for index, each in enumerate(value):
-            if not _is_name(each):
-                self.bad_name(f"{place}[{index}]")
+        wrong = [index for index, each in enumerate(value) if not _is_name(each)]
+        for index in wrong[:MOST_TOLD]:
+            self.bad_name(f"{place}[{index}]")
         return tuple(value)
 
     def family(
@@ -286,15 +286,7 @@ class Checks:
         except InvalidIdentifier:
             pass  # its text is for developers: the sender gets the remedy
         if is_replacement_cpr(value.upper()):
-            self.add(
-                "P-REJ-IDENTITY",
-                path,
-                "medcom-shared-notes 7: no replacement numbers",
-                "Notater på erstatnings-CPR kan ikke deles. Send notatet, når patientens"
-                " CPR-nummer kendes.",
-                "Notes on a replacement number cannot be shared. Send the note when the"
-                " patient's CPR number is known.",
-            )
+            self.replacement_cpr(path)
         else:
             self.add(
                 "CPR-INVALID",
@@ -304,6 +296,18 @@ class Checks:
                 "The CPR number is invalid. Send ten digits without a dash.",
             )
         return None
+
+    def replacement_cpr(self, path: str) -> None:
+        """Add P-REJ-IDENTITY."""
+        self.add(
+            "P-REJ-IDENTITY",
+            path,
+            "medcom-shared-notes 7: no replacement numbers",
+            "Notater på erstatnings-CPR kan ikke deles. Send notatet, når patientens"
+            " CPR-nummer kendes.",
+            "Notes on a replacement number cannot be shared. Send the note when the"
+            " patient's CPR number is known.",
+        )
 
     def sor_code_value(self, value: str, path: str) -> str | None:
         """Check a SOR code, else PROFILE-SOR-DIGITS."""

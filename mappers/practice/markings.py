@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from mappers.codes import SENSITIVE_CATEGORIES
 from mappers.note import MARKING_NAMES, Markings
-from mappers.practice.fields import Checks, JsonObject
+from mappers.practice.fields import MOST_TOLD, Checks, JsonObject
 
 _KNOWN: Final = frozenset(MARKING_NAMES)
 _BASIS: Final = frozenset({"basis"})
@@ -60,8 +60,8 @@ def _read_basis(checks: Checks, given: JsonObject, path: str) -> str | None:
 
 def _read_sensitive(checks: Checks, given: JsonObject, path: str) -> tuple[str, ...]:
     values = checks.texts(given, "sensitive", path)
-    for index, value in enumerate(values):
-        if value not in SENSITIVE_CATEGORIES:
-            listed = ", ".join(SENSITIVE_CATEGORIES)
-            checks.wrong(f"{path}.sensitive[{index}]", f"en af: {listed}", f"one of: {listed}")
+    wrong = [index for index, value in enumerate(values) if value not in SENSITIVE_CATEGORIES]
+    listed = ", ".join(SENSITIVE_CATEGORIES)
+    for index in wrong[:MOST_TOLD]:
+        checks.wrong(f"{path}.sensitive[{index}]", f"en af: {listed}", f"one of: {listed}")
     return values

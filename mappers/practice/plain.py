@@ -212,9 +212,9 @@ def _read_author(checks: Checks, tree: JsonObject) -> Author | None:
     role_text = checks.text(given, "role_text", path)
     if given.get("family") is None and (names or not (role or role_text)):
         # Half a name breaks the profile; no name needs a role instead.
-        checks.bad_name(f"{path}.family")
-    elif family is not None and given.get("given") is None:
-        checks.bad_name(f"{path}.given")
+        _half_name(checks, f"{path}.family")
+    elif family is not None and not given.get("given"):
+        _half_name(checks, f"{path}.given")
     if role is not None:
         role = _read_role(checks, role, role_text)
     return Author(
@@ -224,6 +224,18 @@ def _read_author(checks: Checks, tree: JsonObject) -> Author | None:
         role=role,
         role_text=role_text,
         authorization_id=checks.text(given, "authorization_id", path),
+    )
+
+
+def _half_name(checks: Checks, path: str) -> None:
+    checks.add(
+        "PROFILE-NAME",
+        path,
+        "medcom-shared-notes 9: family name and given name, or a role",
+        "Forfatteren skal have både for- og efternavn. Kendes kun initialer eller en"
+        " systembruger, så send dem som role_text uden navn.",
+        "The author needs both given and family name. If only initials or a system user are"
+        " known, send them as role_text without a name.",
     )
 
 

@@ -91,6 +91,7 @@ def sign_document(
     signed_at: datetime,
     document_name: str,
     mime_type: str,
+    document_sha256: bytes | None = None,
 ) -> bytes:
     """Sign a document; the signature is a file of its own beside it.
 
@@ -101,6 +102,7 @@ def sign_document(
         document_name: relative name or URN of the document, up to 255 characters
             of the URI alphabet without ``#``, ``?``, ``&`` and ``'``.
         mime_type: such as ``application/fhir+json``.
+        document_sha256: the digest of ``document``, if the caller has it already.
 
     Returns:
         A ``ds:Signature`` in UTF-8 without an XML declaration: RSA-SHA256
@@ -120,7 +122,7 @@ def sign_document(
             template.info_head,
             document_name,
             template.info_middle,
-            _digest(document),
+            _digest(document) if document_sha256 is None else _base64(document_sha256),
             template.info_tail,
             _digest(properties.encode()),
             "</ds:DigestValue></ds:Reference></ds:SignedInfo>",
@@ -141,7 +143,11 @@ def sign_document(
 
 
 def _digest(data: bytes) -> str:
-    return b64encode(hashlib.sha256(data).digest()).decode("ascii")
+    return _base64(hashlib.sha256(data).digest())
+
+
+def _base64(digest: bytes) -> str:
+    return b64encode(digest).decode("ascii")
 
 
 @lru_cache(maxsize=256)

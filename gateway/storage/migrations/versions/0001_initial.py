@@ -90,22 +90,26 @@ CREATE TABLE document (
     sha256 bytea NOT NULL,
     size_bytes integer NOT NULL,
     signing_key text NOT NULL,
+    is_offered boolean NOT NULL DEFAULT false,  -- its id may be known to the national registry
     sealed_document bytea,
     sealed_signature bytea,
     PRIMARY KEY (note_id, version, generation),
     FOREIGN KEY (note_id, version) REFERENCES note_version (note_id, version)
 );
 
+-- Sealed values do not compress: keep the server from trying.
+ALTER TABLE note_version ALTER COLUMN sealed_note SET STORAGE EXTERNAL;
+ALTER TABLE document ALTER COLUMN sealed_document SET STORAGE EXTERNAL;
+ALTER TABLE document ALTER COLUMN sealed_signature SET STORAGE EXTERNAL;
+
+-- One row per version: destination -> {decision, code, until}.
 CREATE TABLE publication (
     note_id uuid NOT NULL,
     version integer NOT NULL,
-    destination text NOT NULL,
-    decision text NOT NULL,
-    code text NOT NULL,
-    until timestamptz,
+    decisions jsonb NOT NULL,
     decided_at timestamptz NOT NULL,
     rules text NOT NULL,
-    PRIMARY KEY (note_id, version, destination),
+    PRIMARY KEY (note_id, version),
     FOREIGN KEY (note_id, version) REFERENCES note_version (note_id, version)
 );
 
@@ -117,14 +121,13 @@ CREATE TABLE delivery (
     current_version integer,
     current_generation integer,
     current_entry_uuid uuid,
-    retired_version integer,
-    retired_generation integer,
     operation text,
     operation_id uuid,
     operation_version integer,
     operation_generation integer,
     operation_at timestamptz,
     message_number integer NOT NULL,
+    is_doubtful boolean NOT NULL,
     attempts integer NOT NULL,
     next_attempt_at timestamptz,
     last_code text,
@@ -166,6 +169,17 @@ CREATE INDEX audit_entry_patient_idx ON audit_entry (patient_id, seq DESC)
     WHERE patient_id IS NOT NULL;
 
 CREATE TABLE audit_pending (seq bigint PRIMARY KEY);
+
+-- However an entry is written, the sealer will find it.
+CREATE FUNCTION audit_await_seal() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO audit_pending SELECT seq FROM added;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER audit_await_seal AFTER INSERT ON audit_entry
+    REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION audit_await_seal();
 
 CREATE TABLE audit_leaf (
     leaf_index bigint PRIMARY KEY,
