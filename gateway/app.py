@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from functools import lru_cache
 from typing import Final
+from urllib.parse import parse_qsl
 
 import structlog
 from fastapi import FastAPI
@@ -21,9 +22,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from consent.errors import ConsentUnavailable
 from gateway.api import feed, health, submissions, xds
 from gateway.api.audit_ui import pages
-from gateway.api.problems import respond
+from gateway.api.problems import CPR_IN_URL, problem_response, respond
 from gateway.api.services import Services
 from gateway.errors import GatewayError, NoteRejected
+from gateway.logs import CPR_PATTERN
 from gateway.metrics import NOTES_REJECTED, REQUESTS
 
 log = structlog.get_logger()
@@ -65,7 +67,9 @@ class Door:
 
         is_note = scope["path"] == HOT_PATH and scope["method"] == "POST"
         try:
-            if is_note:
+            if _has_cpr(scope):
+                await problem_response(CPR_IN_URL)(scope, receive, watch)
+            elif is_note:
                 await _take_note(scope, receive, watch)
             else:
                 await self._app(scope, receive, watch)
@@ -76,6 +80,17 @@ class Door:
             # A SOAP fault is an answer, and travels with status 500 by its standard.
             if status >= 500 and not path.startswith("/xds/"):
                 log.warning("http.failed", route=path, status=status)
+
+
+def _has_cpr(scope: Scope) -> bool:
+    """Does a part of the path or a value of the query look like a CPR number?
+
+    Source: design.md section 3.
+    """
+    parts = scope["path"].split("/")
+    if scope["query_string"]:
+        parts += [value for _, value in parse_qsl(scope["query_string"].decode("latin-1"))]
+    return any(CPR_PATTERN.fullmatch(part) for part in parts)
 
 
 @lru_cache(maxsize=1024)

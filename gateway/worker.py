@@ -1,6 +1,6 @@
 """The worker: runs jobs, watches the clock, seals the log, rescues what was dropped.
 
-Jobs carry ids only and are safe to run twice. Four loops run beside the job
+Jobs carry ids only and are safe to run twice. Five loops run beside the job
 engine; each does one small thing over and over and survives the database going
 away:
 
@@ -8,6 +8,7 @@ away:
     sealer   pending audit entries into the Merkle log
     rescuer  jobs of a worker that died, notes whose job was lost
     facts    the civil register's word on patients, before it is a day old
+    rules    decisions made under other rules than today's
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ import structlog
 from procrastinate.exceptions import ConnectorException
 
 from gateway.errors import Unavailable
-from gateway.service.process import DELIVER_TASK
+from gateway.metrics import AUDIT_PENDING, DELIVERY_STATES
+from gateway.service.process import DELIVER_TASK, rules_stamp
 from gateway.service.work import Workshop
 from gateway.settings import Settings
 from gateway.storage import audit_log, deliveries, notes
@@ -34,6 +36,7 @@ log = structlog.get_logger()
 BATCH_NOTES: Final = 100
 LOST_AFTER: Final = timedelta(seconds=60)
 PAUSE_AFTER_TROUBLE_SECONDS: Final = 1.0
+RULES_SECONDS: Final = 600.0
 HEARTBEAT_SECONDS: Final = 3.0
 
 
@@ -79,6 +82,7 @@ class Worker:
                 group.create_task(self._loop("sealer", self.seal, settings.seal_interval_seconds)),
                 group.create_task(self._loop("rescuer", self.rescue, 5.0)),
                 group.create_task(self._loop("facts", self._workshop.refresh_facts, 2.0)),
+                group.create_task(self._loop("rules", self.renew_decisions, RULES_SECONDS)),
                 group.create_task(self._jobs()),
             ]
             await self._stopping.wait()
@@ -142,6 +146,15 @@ class Worker:
             await audit_log.anchor(connection, self._workshop.anchor)
         return sealed
 
+    async def renew_decisions(self) -> int:
+        """Decide anew what was decided under other rules; returns how many notes."""
+        async with self._database.transaction() as connection:
+            outdated = await notes.outdated(connection, rules_stamp(), BATCH_NOTES)
+            if outdated:
+                await self._workshop.processor.process(connection, outdated, Lane.FEED, "rules")
+                await notes.stamp_rules(connection, outdated, rules_stamp())
+        return len(outdated)
+
     async def rescue(self) -> int:
         """Put back the jobs of workers that died, and make up jobs that were lost."""
         rescued = 0
@@ -160,6 +173,9 @@ class Worker:
             if lost:
                 await self._workshop.processor.process(connection, lost, Lane.LIVE, "rescue")
             purged = await self._workshop.processor.purge(connection, BATCH_NOTES)
+            AUDIT_PENDING.set(await audit_log.count_pending(connection))
+            for state, count in (await deliveries.count_by_state(connection)).items():
+                DELIVERY_STATES.labels(state).set(count)
         if rescued or lost or purged:
             log.info("worker.rescued", jobs=rescued, notes=len(lost), purged=purged)
         return 0

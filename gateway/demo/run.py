@@ -138,7 +138,7 @@ def _settings(
         port=options.port,
         tls_port=options.tls_port,
         public_url=f"http://127.0.0.1:{options.port}",
-        metrics_port=0,
+        metrics_port=options.port + 1,
         master_key_file=data / "keys" / "master.key",
         audit_key_file=data / "keys" / "audit.key",
         anchor_file=data / "anchor" / "heads.jsonl",
@@ -181,7 +181,7 @@ def _doubles(options: DemoOptions, data: Path, url: str, environment: dict[str, 
 
 def _gateway(settings: Settings, environment: dict[str, str]) -> tuple[ChildSpec, ...]:
     program = (sys.executable, "-m", "gateway.cli")
-    worker_metrics = {**environment, "GATEWAY_METRICS_PORT": "0"}
+    worker_metrics = {**environment, "GATEWAY_METRICS_PORT": str(settings.metrics_port + 1)}
     return (
         ChildSpec(
             name="api",

@@ -7,10 +7,12 @@
     5 marked note              patient-2   hidden from professionals
     6 third-party note         patient-2   out of the patient's feed
     7 a child's note           child-9     nobody but a guardian's feed and professionals
-    8 today's note             teen-16     held until midnight
+    8 result comment           patient-2   read by the patient
+    9 today's note             teen-16     held until midnight
 
-All are older than the demo's clock by days, so that they are released, except
-the last. Posting them again changes nothing: they are the same notes.
+Versions 2 and 3 are one note. All but the last are older than the demo's clock by
+days, so that they are released. Posting them again changes nothing: they are the
+same notes.
 """
 
 from __future__ import annotations
@@ -78,7 +80,7 @@ def note_for(
 
 
 def sample_notes(cast: dict[str, dict[str, Any]], today: date) -> list[tuple[str, dict[str, Any]]]:
-    """The eight notes, each with the persona of the practice that posts it."""
+    """The eight notes (one in two versions), each with the practice that posts it."""
     one, two = cast["practice-1"], cast["practice-2"]
     days = [today - timedelta(days=back) for back in range(7)]
     corrected: dict[str, Any] = {
@@ -163,6 +165,18 @@ def sample_notes(cast: dict[str, dict[str, Any]], today: date) -> list[tuple[str
                 created_at=_at(days[2], 14),
                 completed_at=_at(days[2], 14, 15),
                 html="<p>Øreundersøgelse.<br/>Højre trommehinde rød. Ses igen om 2 dage.</p>",
+            ),
+        ),
+        (
+            "practice-2",
+            note_for(
+                cast["patient-2"],
+                two,
+                source_note_id="demo-0104",
+                created_at=_at(days[2], 12),
+                completed_at=_at(days[2], 12, 5),
+                contact_type="result_comment",
+                html="<p>Blodprøver: <i>alle værdier normale</i>. Ingen ændringer i medicin.</p>",
             ),
         ),
         (

@@ -64,6 +64,7 @@ Ready after {seconds:.1f} s. Demo time is {midnight[:10]} minus a day; it runs o
 
   gateway        {settings.public_url}          audit pages: {settings.public_url}/audit
   gateway (TLS)  https://127.0.0.1:{options.tls_port}
+  metrics        http://127.0.0.1:{settings.metrics_port}/metrics; the worker's one port up
   doubles        {doubles}          what arrived there: {doubles}/
   data, logs     {here}/  (logs in {here}/log)
 

@@ -103,6 +103,11 @@ def _candidates(
     return [_Candidate(facts, decide_publication(patient, facts, now)) for facts in every]
 
 
+def decide_version(note: NoteRecord, version: VersionRecord, now: datetime) -> Publication:
+    """The decisions for one version at all three destinations."""
+    return _merged(_candidates(note, version, patient_of(note), now))
+
+
 def _merged(candidates: Iterable[_Candidate]) -> Publication:
     first, *others = (candidate.publication for candidate in candidates)
     for other in others:

@@ -28,6 +28,7 @@ from consent.model import Destination, DisclosureDecision, NoteFacts, Patient, R
 from consent.organisations import OrganisationTree
 from gateway.clock import Clock
 from gateway.keys import KeyRing, row_context, unseal
+from gateway.metrics import LOOKS
 from gateway.pipeline.audit import AuditEntry
 from gateway.pipeline.decide import disclosure_facts
 from gateway.pipeline.looks import Judged, Look
@@ -152,6 +153,7 @@ class Discloser:
             )
             entry = self._entry(look, facts, judged, permitted, closed, now)
             await audit_log.append(connection, [entry])
+        LOOKS.labels(look.door, "closed" if closed else "open").inc()
         # The entry is committed: from here on content may leave.
         opened = [
             opening

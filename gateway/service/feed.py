@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from consent.facts import Reader, Subject
 from consent.model import DisclosureDecision, Role
-from consent.texts import STANDING_TEXT
+from consent.texts import STANDING_TEXT, Audience, sentence
 from gateway.cursors import read_cursor, write_cursor
 from gateway.errors import NoteUnknown
 from gateway.keys import KeyRing
+from gateway.pipeline.decide import decide_version
 from gateway.pipeline.looks import CONTENT, Judged, Look
 from gateway.pipeline.records import DocumentRecord
 from gateway.service.disclose import Discloser, Opened
@@ -92,7 +94,7 @@ class PatientFeed:
             {
                 "notes": [note_body(opened) for opened in disclosure.opened],
                 "removed": [{"note_id": str(item.note_id)} for item in page if item.is_removed],
-                "placeholders": [],
+                "placeholders": _placeholders(disclosure.judged, disclosure.at),
                 "notices": [],
                 "lock": None,
                 "cursor": write_cursor(self._ring.cursors, position, owner),
@@ -119,6 +121,28 @@ class PatientFeed:
         if not disclosure.opened:
             raise NoteUnknown("note")
         return disclosure.opened[0]
+
+
+def _placeholders(judged: Sequence[Judged], now: datetime) -> list[dict[str, Any]]:
+    """Notes that the practice shows later, with the day; for the patient alone.
+
+    Source: sharing-rules 6.3. Nothing else that is held or withheld leaves a trace.
+    """
+    found = []
+    for item in judged:
+        if item.decision.detail != "P-HOLD-DELAYED":
+            continue
+        decision = decide_version(item.note, item.version, now).patient_feed
+        text = sentence(decision.code, Audience.CITIZEN, until=decision.until)
+        if decision.until is not None and text is not None:
+            found.append(
+                {
+                    "note_id": str(item.note.note_id),
+                    "until": decision.until.isoformat(),
+                    "text": {"da": text.da, "en": text.en},
+                }
+            )
+    return found
 
 
 def document_of(opened: Opened) -> DocumentRecord:

@@ -13,8 +13,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
+import structlog
+
 from gateway.errors import GatewayError, Unavailable
 
+log = structlog.get_logger()
 ItemT = TypeVar("ItemT")
 OutcomeT = TypeVar("OutcomeT")
 WAITING_LIMIT: Final = 2_000
@@ -81,8 +84,6 @@ class GroupCommitter(Generic[ItemT, OutcomeT]):
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            raise task.exception() or RuntimeError("writer")
         self._start_writers()
 
     async def _write(self) -> None:
@@ -99,11 +100,11 @@ class GroupCommitter(Generic[ItemT, OutcomeT]):
             for waiting in group:
                 if not waiting.future.done():
                     waiting.future.set_exception(error)
-        except BaseException:
+        except Exception as error:
+            log.exception("group_commit.failed", error=type(error).__name__)
             for waiting in group:
                 if not waiting.future.done():
                     waiting.future.set_exception(Unavailable("the writer failed"))
-            raise
         else:
             for waiting, outcome in zip(group, outcomes, strict=True):
                 if not waiting.future.done():

@@ -20,13 +20,13 @@ from typing import Final
 from uuid import UUID, uuid4
 
 import psycopg
-from mappers.practice.medcom import read_bundle
 
 from consent.publication_facts import CLOCK_TOLERANCE
 from consent.sensitivity import derived_categories
 from gateway.clock import Clock
 from gateway.errors import NoteRejected
 from gateway.keys import KeyRing
+from gateway.metrics import NOTES_RECEIVED
 from gateway.pipeline import intake_issues
 from gateway.pipeline.audit import AuditEntry
 from gateway.pipeline.pipeline_audit import entry_for_rejection
@@ -36,6 +36,7 @@ from gateway.storage.database import Database
 from gateway.storage.intake import Outcome, PatientKeys, store_group
 from mappers.issues import Issue, Reading
 from mappers.note import JournalNote, content_key, note_to_bytes
+from mappers.practice.medcom import read_bundle
 from mappers.practice.plain import read_plain_note
 
 PLAIN: Final = "application/json"
@@ -99,6 +100,7 @@ class Intake:
         if isinstance(outcome, Refused):
             raise NoteRejected([outcome.issue], outcome.status)
         assert outcome is not None
+        NOTES_RECEIVED.inc()
         return outcome
 
     async def validate(self, sender: Sender, incoming: Incoming) -> tuple[Issue, ...]:

@@ -97,12 +97,21 @@ async def _heads_and_entries(connection: Connection) -> AsyncIterator[bytes]:
         covered: float = 0
         async for leaf_index, entry_id, body in entries:
             while leaf_index >= covered:
-                covered, head = await anext(following, (inf, None))
+                covered, head = await _next_head(following)
                 if head is not None:
                     yield _head_line(head)
             yield _entry_line(leaf_index, entry_id, body)
         async for _, head in following:
             yield _head_line(head)
+
+
+async def _next_head(heads: AsyncIterator[tuple[Any, ...]]) -> tuple[float, bytes | None]:
+    """The next head's size and line; after the last one, a head that covers all."""
+    try:
+        tree_size, head = await anext(heads)
+    except StopAsyncIteration:
+        return inf, None
+    return tree_size, head
 
 
 def _head_line(head: bytes) -> bytes:

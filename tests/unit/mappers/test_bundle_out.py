@@ -11,7 +11,15 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from bundle_specimens import (
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lxml import etree
+
+from mappers.errors import MappingError, UnknownCode
+from mappers.fhir.bundle import assemble_bundle
+from mappers.note import Author, JournalNote, NoteText, Organization, Patient
+from mappers.practice.medcom import read_bundle
+from tests.unit.mappers.bundle_specimens import (
     ASSEMBLED_AT,
     CONTEXT,
     WINTER,
@@ -22,14 +30,6 @@ from bundle_specimens import (
     resources,
     tree,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from lxml import etree
-
-from mappers.errors import MappingError, UnknownCode
-from mappers.fhir.bundle import assemble_bundle
-from mappers.note import Author, JournalNote, NoteText, Organization, Patient
-from mappers.practice.medcom import read_bundle
 
 Json = dict[str, Any]
 

@@ -6,13 +6,13 @@ from dataclasses import fields, replace
 from uuid import RFC_4122, UUID
 
 import pytest
-from bundle_specimens import BUNDLE_IDENTIFIER, PATIENT_KEY, SECRET, ids_of, note
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mappers.errors import MappingError
 from mappers.fhir.ids import DocumentIds, document_ids
 from mappers.note import Author, Patient
+from tests.unit.mappers.bundle_specimens import BUNDLE_IDENTIFIER, PATIENT_KEY, SECRET, ids_of, note
 
 NAMES = tuple(field.name for field in fields(DocumentIds))
 VERSION_SPECIFIC = {

@@ -10,7 +10,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from bundle_specimens import (
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mappers.fhir.elements import STRUCTURE
+from mappers.fhir.rules import RULES, WARNINGS
+from mappers.issues import Reading
+from mappers.note import Author, JournalNote, Organization
+from mappers.practice.medcom import read_bundle
+from tests.unit.mappers.bundle_specimens import (
     CONTEXT,
     WINTER,
     note,
@@ -20,14 +28,6 @@ from bundle_specimens import (
     tree,
     with_narratives,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from mappers.fhir.elements import STRUCTURE
-from mappers.fhir.rules import RULES, WARNINGS
-from mappers.issues import Reading
-from mappers.note import Author, JournalNote, Organization
-from mappers.practice.medcom import read_bundle
 
 Json = dict[str, Any]
 Change = Callable[[Json], None]

@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from bundle_specimens import ASSEMBLED_AT, WINTER, document, ids_of, note, resource, tree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -31,6 +30,15 @@ from nsp_client.xds.metadata import (
     ObjectType,
     PatientInfo,
     SubmissionSet,
+)
+from tests.unit.mappers.bundle_specimens import (
+    ASSEMBLED_AT,
+    WINTER,
+    document,
+    ids_of,
+    note,
+    resource,
+    tree,
 )
 
 SET_UUID = UUID("6f0d2f5e-2d0c-4a83-9e5e-4c1b7f1d9a02")

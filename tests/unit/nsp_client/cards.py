@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from lxml import etree
-from throwaway_keys import NOW, gateway_key, sts_key
 
 from nsp_client.dgws.card_request import build_system_card, build_user_card
 from nsp_client.dgws.id_card import CardUser, CareProvider, IdCard
 from nsp_client.identifiers import Cpr
 from nsp_client.signing.keys import SigningKey
 from nsp_client.signing.xmldsig import CardAlgorithm, sign_assertion
+from tests.unit.nsp_client.throwaway_keys import NOW, gateway_key, sts_key
 
 DS = "http://www.w3.org/2000/09/xmldsig#"
 SAML = "urn:oasis:names:tc:SAML:2.0:assertion"

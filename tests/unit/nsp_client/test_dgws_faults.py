@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from lxml import etree
-from throwaway_keys import NOW, SHARED
 
 from nsp_client.dgws.faults import DANISH_TEXT, dgws_fault, raise_for_fault, read_fault
 from nsp_client.dgws.faults import write_fault_envelope as write
@@ -12,6 +11,7 @@ from nsp_client.dgws.header import read_medcom_header
 from nsp_client.errors import DgwsFault, SoapFault, StsFault
 from nsp_client.fault_codes import DgwsFaultCode
 from nsp_client.soap.envelope import SoapVersion, parse_envelope
+from tests.unit.nsp_client.throwaway_keys import NOW, SHARED
 
 MEDCOM = "http://www.medcom.dk/dgws/2006/04/dgws-1.0.xsd"
 ANNEX = "http://svn.medcom.dk/svn/releases/Standarder/DGWS/Schemas/medcom-1.0.1.xsd"

@@ -6,9 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from cards import DOCTOR, SAML, assertion_of, sts_card, system_card, user_card
 from lxml import etree
-from throwaway_keys import NOW, SHARED, sts_trust
 
 from nsp_client.dgws.header import (
     FlowStatus,
@@ -23,6 +21,8 @@ from nsp_client.dgws.header import (
 from nsp_client.dgws.id_card import parse_id_card, verify_id_card
 from nsp_client.errors import MalformedMessage
 from nsp_client.soap.envelope import Envelope, SoapVersion, build_envelope, parse_envelope
+from tests.unit.nsp_client.cards import DOCTOR, SAML, assertion_of, sts_card, system_card, user_card
+from tests.unit.nsp_client.throwaway_keys import NOW, SHARED, sts_trust
 
 MEDCOM = "http://www.medcom.dk/dgws/2006/04/dgws-1.0.xsd"
 ANNEX = "http://svn.medcom.dk/svn/releases/Standarder/DGWS/Schemas/medcom-1.0.1.xsd"

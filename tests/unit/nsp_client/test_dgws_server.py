@@ -6,9 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from cards import DOCTOR, sts_card, system_card
 from lxml import etree
-from throwaway_keys import NOW, false_sts_key, sts_key, sts_trust
 
 from nsp_client.dgws.card_verifier import CardVerifier
 from nsp_client.dgws.header import MedcomHeader, write_medcom_header, write_security
@@ -17,6 +15,8 @@ from nsp_client.dgws.server import CheckedRequest, ServicePolicy, check_request
 from nsp_client.errors import DgwsFault
 from nsp_client.signing.xmldsig import sign_assertion
 from nsp_client.soap.envelope import SoapVersion, build_envelope, parse_envelope
+from tests.unit.nsp_client.cards import DOCTOR, sts_card, system_card
+from tests.unit.nsp_client.throwaway_keys import NOW, false_sts_key, sts_key, sts_trust
 
 POLICY = ServicePolicy(
     allowed_cvrs=frozenset({"44000004"}), max_age=timedelta(minutes=480), min_level=3

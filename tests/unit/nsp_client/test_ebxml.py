@@ -10,16 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
-from xds_specimens import (
-    ENTRY_UUID,
-    ON_DEMAND,
-    OTHER_PATIENT,
-    SNOMED,
-    STABLE,
-    SUBMISSION_SET,
-    entry,
-    shared_file,
-)
 
 from nsp_client.errors import InvalidMetadata, MalformedMessage
 from nsp_client.soap.envelope import parse_envelope
@@ -54,6 +44,16 @@ from nsp_client.xds.metadata import (
     instant_of,
     is_full_dtm,
     padded_dtm,
+)
+from tests.unit.nsp_client.xds_specimens import (
+    ENTRY_UUID,
+    ON_DEMAND,
+    OTHER_PATIENT,
+    SNOMED,
+    STABLE,
+    SUBMISSION_SET,
+    entry,
+    shared_file,
 )
 
 RIM = "urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0"

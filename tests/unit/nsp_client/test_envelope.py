@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
-from xds_specimens import NSP, shared_file
 
 from nsp_client.errors import (
     DgwsFault,
@@ -37,6 +36,7 @@ from nsp_client.soap.faults import (
 )
 from nsp_client.soap.server import RequestRefused, check_request
 from nsp_client.soap.xml import parse_xml
+from tests.unit.nsp_client.xds_specimens import NSP, shared_file
 
 BOTH = pytest.mark.parametrize("version", list(SoapVersion))
 WSA = "http://www.w3.org/2005/08/addressing"

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from cards import DOCTOR, PROVIDER, sts_issue, system_card, user_card
 from lxml import etree
-from throwaway_keys import NOW, SHARED
 
 from nsp_client.dgws.id_card import CardUser, CareProvider, IdCard, parse_id_card
 from nsp_client.errors import DgwsFault, MalformedMessage
@@ -27,6 +25,8 @@ from nsp_client.hsuid import (
 )
 from nsp_client.identifiers import Cpr
 from nsp_client.soap.envelope import SoapVersion, build_envelope, parse_envelope
+from tests.unit.nsp_client.cards import DOCTOR, PROVIDER, sts_issue, system_card, user_card
+from tests.unit.nsp_client.throwaway_keys import NOW, SHARED
 
 DOCTOR_CPR = Cpr("1103689993")
 SECRETARY = Cpr("0809829996")

@@ -7,20 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from cards import (
-    CARD_ID,
-    DOCTOR,
-    PROVIDER,
-    SAML,
-    assertion_of,
-    in_envelope,
-    shape,
-    sts_card,
-    system_card,
-    user_card,
-)
 from lxml import etree
-from throwaway_keys import NOW, SHARED, gateway_key, sts_key, sts_trust
 
 from nsp_client.dgws.card_request import build_system_card, build_user_card, new_card_id
 from nsp_client.dgws.card_verifier import CardVerifier
@@ -35,6 +22,19 @@ from nsp_client.dgws.id_card import (
 from nsp_client.errors import MalformedMessage, UntrustedSignature
 from nsp_client.identifiers import Cpr
 from nsp_client.signing.xmldsig import CardAlgorithm
+from tests.unit.nsp_client.cards import (
+    CARD_ID,
+    DOCTOR,
+    PROVIDER,
+    SAML,
+    assertion_of,
+    in_envelope,
+    shape,
+    sts_card,
+    system_card,
+    user_card,
+)
+from tests.unit.nsp_client.throwaway_keys import NOW, SHARED, gateway_key, sts_key, sts_trust
 
 
 def parse(xml: bytes) -> IdCard:

@@ -9,19 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
-from xds_specimens import (
-    ENTRY_UUID,
-    HOME,
-    ON_DEMAND,
-    OTHER_PATIENT,
-    PATIENT,
-    SNOMED,
-    STABLE,
-    UNIQUE_ID,
-    assert_schema_valid,
-    entry,
-    shared_file,
-)
 
 from nsp_client.errors import MalformedMessage, RegistryError, RegistryErrorCode
 from nsp_client.soap.envelope import SoapVersion, build_envelope, parse_envelope
@@ -46,6 +33,19 @@ from nsp_client.xds.stored_query_values import (
     quote,
     quoted_list,
     tokens_of,
+)
+from tests.unit.nsp_client.xds_specimens import (
+    ENTRY_UUID,
+    HOME,
+    ON_DEMAND,
+    OTHER_PATIENT,
+    PATIENT,
+    SNOMED,
+    STABLE,
+    UNIQUE_ID,
+    assert_schema_valid,
+    entry,
+    shared_file,
 )
 
 QUERY = "urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0"

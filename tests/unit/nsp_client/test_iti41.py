@@ -8,20 +8,6 @@ from typing import Any
 
 import pytest
 from lxml import etree
-from xds_specimens import (
-    DOCUMENT,
-    ENTRY_UUID,
-    OLD_ENTRY_UUID,
-    ON_DEMAND,
-    OTHER_PATIENT,
-    SET_UUID,
-    STABLE,
-    SUBMISSION_SET,
-    assert_schema_valid,
-    entry,
-    http_file,
-    shared_file,
-)
 
 from nsp_client.errors import (
     InvalidMetadata,
@@ -40,6 +26,20 @@ from nsp_client.xds.registry_response import (
     RegistryResponse,
     ResponseStatus,
     write_registry_response,
+)
+from tests.unit.nsp_client.xds_specimens import (
+    DOCUMENT,
+    ENTRY_UUID,
+    OLD_ENTRY_UUID,
+    ON_DEMAND,
+    OTHER_PATIENT,
+    SET_UUID,
+    STABLE,
+    SUBMISSION_SET,
+    assert_schema_valid,
+    entry,
+    http_file,
+    shared_file,
 )
 
 R = f"{{{RIM_NS}}}"

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
-from xds_specimens import DOCUMENT, HOME, REPOSITORY, assert_schema_valid, http_file, shared_file
 
 from nsp_client.errors import InvalidMetadata, MalformedMessage, RegistryError, RegistryErrorCode
 from nsp_client.soap.answer import open_message
@@ -18,6 +17,14 @@ from nsp_client.xds import iti43
 from nsp_client.xds.iti43 import DocumentRequest, RetrievedDocument
 from nsp_client.xds.namespaces import XDS_NS
 from nsp_client.xds.registry_response import ResponseStatus
+from tests.unit.nsp_client.xds_specimens import (
+    DOCUMENT,
+    HOME,
+    REPOSITORY,
+    assert_schema_valid,
+    http_file,
+    shared_file,
+)
 
 ASKED = DocumentRequest(REPOSITORY, "1.2.3^a&b", HOME)
 OTHER = DocumentRequest(REPOSITORY, "urn:uuid:2")

@@ -6,13 +6,6 @@ from dataclasses import replace
 
 import pytest
 from lxml import etree
-from xds_specimens import (
-    ENTRY_UUID,
-    SET_UUID,
-    SUBMISSION_SET,
-    assert_schema_valid,
-    shared_file,
-)
 
 from nsp_client.errors import InvalidMetadata
 from nsp_client.soap.envelope import parse_envelope
@@ -21,6 +14,13 @@ from nsp_client.xds.ebxml import read_registry_objects
 from nsp_client.xds.metadata import AssociationType, AvailabilityStatus
 from nsp_client.xds.namespaces import RIM_NS
 from nsp_client.xds.registry_response import ResponseStatus
+from tests.unit.nsp_client.xds_specimens import (
+    ENTRY_UUID,
+    SET_UUID,
+    SUBMISSION_SET,
+    assert_schema_valid,
+    shared_file,
+)
 
 
 def objects_of(payload: etree._Element):  # type: ignore[no-untyped-def]

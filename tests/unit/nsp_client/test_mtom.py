@@ -10,7 +10,6 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from xds_specimens import http_file, shared_file
 
 from nsp_client.errors import InvalidMetadata, MalformedMessage, MessageTooLarge
 from nsp_client.soap.content_type import parse_content_type
@@ -22,6 +21,7 @@ from nsp_client.soap.mtom import (
     read_message,
     write_package,
 )
+from tests.unit.nsp_client.xds_specimens import http_file, shared_file
 
 ROOT = b"<soap:Envelope xmlns:soap='x'/>"
 HEAD = 'multipart/related; type="application/xop+xml"; boundary="b1"'

@@ -10,10 +10,18 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.x509.oid import NameOID
-from throwaway_keys import NOW, authority, gateway_key, private_key, signing_key, sts_key, usage
 
 from nsp_client.errors import UntrustedSignature
 from nsp_client.signing.keys import KeyAlgorithm, SigningKey, TrustAnchors, UnusableKey, cvr_of
+from tests.unit.nsp_client.throwaway_keys import (
+    NOW,
+    authority,
+    gateway_key,
+    private_key,
+    signing_key,
+    sts_key,
+    usage,
+)
 
 PASSWORD = b"hemmeligt"
 

@@ -8,9 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from cards import DOCTOR, PROVIDER, SAML, shape, sts_issue, system_card
 from lxml import etree
-from throwaway_keys import NOW, SHARED, false_sts_key, gateway_key, sts_trust
 
 from nsp_client.dgws.id_card import IdCard, SystemIdCard, UserIdCard
 from nsp_client.dgws.sts import (
@@ -30,6 +28,8 @@ from nsp_client.errors import (
 )
 from nsp_client.soap.envelope import parse_envelope
 from nsp_client.soap.transport import HttpAnswer, HttpTransport
+from tests.unit.nsp_client.cards import DOCTOR, PROVIDER, SAML, shape, sts_issue, system_card
+from tests.unit.nsp_client.throwaway_keys import NOW, SHARED, false_sts_key, gateway_key, sts_trust
 
 WST = "http://schemas.xmlsoap.org/ws/2005/02/trust"
 URL = "https://sts.example.invalid/sts/services/NewSecurityTokenService"

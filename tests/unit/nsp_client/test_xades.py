@@ -14,11 +14,11 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 from signxml.xades.xades import XAdESSignatureConfiguration, XAdESVerifier
-from throwaway_keys import NOW, authority, gateway_key, signing_key, sts_key
 
 from nsp_client.errors import UntrustedSignature
 from nsp_client.signing.keys import SigningKey, TrustAnchors
 from nsp_client.signing.xades import XADES, sign_document, verify_document
+from tests.unit.nsp_client.throwaway_keys import NOW, authority, gateway_key, signing_key, sts_key
 
 DOCUMENT = '{"resourceType": "Bundle", "text": "Årskontrol <&> \\"BT\\""}'.encode() * 40
 DS = "http://www.w3.org/2000/09/xmldsig#"

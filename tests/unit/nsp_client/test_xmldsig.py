@@ -12,18 +12,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from cards import DS, SAML, assertion_of, in_envelope, sts_card, system_card
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
-from throwaway_keys import (
-    NOW,
-    SHARED,
-    authority,
-    false_sts_key,
-    gateway_key,
-    sts_key,
-    sts_trust,
-)
 
 from nsp_client.errors import UntrustedSignature
 from nsp_client.signing.c14n import exclusive
@@ -35,6 +25,16 @@ from nsp_client.signing.xmldsig import (
     VerifiedAssertion,
     sign_assertion,
     verify_assertion,
+)
+from tests.unit.nsp_client.cards import DS, SAML, assertion_of, in_envelope, sts_card, system_card
+from tests.unit.nsp_client.throwaway_keys import (
+    NOW,
+    SHARED,
+    authority,
+    false_sts_key,
+    gateway_key,
+    sts_key,
+    sts_trust,
 )
 
 D = f"{{{DS}}}"

@@ -11,7 +11,6 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.test_utils import TestClient
-from doubles_messages import Submission, envelope, header, iti57_body, packaged
 from lxml import etree
 
 from test_doubles.clock import Clock, parse_instant
@@ -22,6 +21,13 @@ from test_doubles.pki import Pki
 from test_doubles.recorder import Recorder
 from test_doubles.sts_issuing import Claims, Issuer
 from test_doubles.world import World
+from tests.unit.test_doubles.doubles_messages import (
+    Submission,
+    envelope,
+    header,
+    iti57_body,
+    packaged,
+)
 
 Client = TestClient[web.Request, web.Application]
 ITI41 = "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b"

@@ -13,8 +13,16 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp.test_utils import TestClient
-from conftest import PlainServer
-from doubles_messages import (
+from lxml import etree
+
+from test_doubles.app import build_app
+from test_doubles.cards import verify_card
+from test_doubles.dros import DrosDouble
+from test_doubles.holdings import StoredEntry
+from test_doubles.pki import Pki, ensure_pki
+from test_doubles.world import World
+from tests.unit.test_doubles.conftest import PlainServer
+from tests.unit.test_doubles.doubles_messages import (
     DOCUMENT,
     KAREN,
     NIELS,
@@ -26,7 +34,7 @@ from doubles_messages import (
     new_oid,
     new_uuid,
 )
-from dros_calls import (
+from tests.unit.test_doubles.dros_calls import (
     ITI41,
     ITI57,
     MEDCOM,
@@ -41,14 +49,6 @@ from dros_calls import (
     system_card,
     update,
 )
-from lxml import etree
-
-from test_doubles.app import build_app
-from test_doubles.cards import verify_card
-from test_doubles.dros import DrosDouble
-from test_doubles.holdings import StoredEntry
-from test_doubles.pki import Pki, ensure_pki
-from test_doubles.world import World
 
 
 @pytest.fixture(scope="module")

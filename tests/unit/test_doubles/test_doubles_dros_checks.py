@@ -10,8 +10,12 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient
-from conftest import PlainServer
-from doubles_messages import (
+
+from test_doubles.app import build_app
+from test_doubles.pki import Pki, ensure_pki
+from test_doubles.world import World
+from tests.unit.test_doubles.conftest import PlainServer
+from tests.unit.test_doubles.doubles_messages import (
     DOCUMENT,
     KAREN,
     SOAP11,
@@ -22,7 +26,7 @@ from doubles_messages import (
     new_oid,
     packaged,
 )
-from dros_calls import (
+from tests.unit.test_doubles.dros_calls import (
     ITI41,
     ITI57,
     MEDCOM,
@@ -37,10 +41,6 @@ from dros_calls import (
     update,
     without,
 )
-
-from test_doubles.app import build_app
-from test_doubles.pki import Pki, ensure_pki
-from test_doubles.world import World
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient
-from doubles_messages import ASSERTION, envelope, needs_shared, xmlsec
 from lxml import etree
 
 from test_doubles.cards import VerifiedCard, verify_card
@@ -19,6 +18,7 @@ from test_doubles.personas import Personas
 from test_doubles.pki import Pki, ensure_pki
 from test_doubles.recorder import Recorder
 from test_doubles.world import World
+from tests.unit.test_doubles.doubles_messages import ASSERTION, envelope, needs_shared, xmlsec
 
 Client = TestClient[web.Request, web.Application]
 HSUID = "{http://www.nsi.dk/hsuid/2016/08/hsuid-1.1.xsd}"

@@ -14,7 +14,6 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient
 from cryptography.hazmat.primitives.serialization import Encoding
-from doubles_messages import ASSERTION, needs_shared, xmlsec
 from lxml import etree
 
 from test_doubles.cards import verify_card
@@ -26,6 +25,7 @@ from test_doubles.recorder import Recorder
 from test_doubles.soap import SoapFault, canonical
 from test_doubles.sts import StsDouble
 from test_doubles.world import World
+from tests.unit.test_doubles.doubles_messages import ASSERTION, needs_shared, xmlsec
 
 Client = TestClient[web.Request, web.Application]
 PATH = "/sts/services/NewSecurityTokenService"

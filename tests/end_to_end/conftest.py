@@ -1,0 +1,16 @@
+"""One system per module: starting it costs seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.system import System
+
+
+@pytest.fixture(scope="module")
+def system() -> Iterator[System]:
+    """A running system with two api processes and one worker."""
+    with System(apis=2) as running:
+        yield running
