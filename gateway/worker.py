@@ -137,7 +137,13 @@ class Worker:
         return len(due) + len(waiting)
 
     async def seal(self) -> int:
-        """Seal pending audit entries; returns how many."""
+        """Seal pending audit entries; returns how many.
+
+        Anchoring comes first: it refuses when the anchor knows a head that the database
+        has lost, and nothing may be sealed on top of a log that went back in time.
+        """
+        async with self._database.transaction() as connection:
+            await audit_log.anchor(connection, self._workshop.anchor)
         async with self._database.transaction() as connection:
             sealed = await audit_log.seal(
                 connection, self._workshop.audit_signer, self._workshop.clock.now()

@@ -28,7 +28,7 @@ from .records import (
 
 CLOCK_SKEW: Final = timedelta(minutes=2)
 PROGRESS_ENTRIES: Final = 1 << 14
-PROGRESS_SECONDS: Final = 5.0
+PROGRESS_SECONDS: Final = 2.0
 _UNSIGNED: Final = "is not signed by the log's key"
 
 
@@ -42,6 +42,7 @@ class Check:
         self.report = Report(log_id=key.log_id)
         self._history = History(None)
         self._said_at = time.monotonic()
+        self._waiting = 0
 
     def run(self) -> Report:
         """Check everything.
@@ -68,6 +69,8 @@ class Check:
         if log.get("log_id") != self._key.log_id:
             self.report.add("log", "the export is of another log than the key")
             return
+        if log.get("public_key") != self._key.pem:
+            self.report.add("log", "the public key shown in the export is not the log's")
         statement = self._statement(log)
         self._history = History(statement.tree_size if statement else None)
         self._check_heads()
@@ -209,11 +212,10 @@ class Check:
                     break
 
     def _check_entries(self, stated_size: int) -> None:
-        unsealed: list[dict[str, Any]] = []
         signed = self._signed_leaves()
         at = 0
         with SeenIds() as ids:
-            for shown in shown_entries(self._export, unsealed):
+            for shown in shown_entries(self._export, self._take_unsealed):
                 leaf = next(signed, None)
                 if leaf is None or not self._is_entry(at, shown, leaf):
                     self._name(at, shown, leaf)
@@ -230,7 +232,8 @@ class Check:
             self.report.add(
                 "duplicate_id", f"leaf {earlier} has the same id", leaf_index, _id_text(id_)
             )
-        self._check_unsealed(unsealed)
+        if self._waiting:
+            self.report.notes.append(f"{self._waiting} entries were not sealed yet at the export")
 
     def _check_end(self, at: int, stated_size: int, leaf: tuple[bytes, bytes] | None) -> None:
         if at < stated_size and leaf is not None:
@@ -302,18 +305,14 @@ class Check:
             None,
         )
 
-    def _check_unsealed(self, unsealed: list[dict[str, Any]]) -> None:
-        waiting = 0
-        for line in unsealed:
-            id_ = line.get("entry_id")
-            if line.get("waits") is True and isinstance(id_, str):
-                waiting += 1
-            elif isinstance(id_, str):
-                self.report.add("unsealed", f"entry {id_} was kept from being sealed")
-            else:
-                self.report.add("unsealed", "an entry was removed before it was sealed")
-        if waiting:
-            self.report.notes.append(f"{waiting} entries were not sealed yet at the export")
+    def _take_unsealed(self, line: dict[str, Any]) -> None:
+        id_ = line.get("entry_id")
+        if line.get("waits") is True and isinstance(id_, str):
+            self._waiting += 1
+        elif isinstance(id_, str):
+            self.report.add("unsealed", f"entry {id_} was kept from being sealed")
+        else:
+            self.report.add("unsealed", "an entry was removed before it was sealed")
 
     def _progress(self, at: int) -> None:
         if at % PROGRESS_ENTRIES == 0 and time.monotonic() - self._said_at > PROGRESS_SECONDS:

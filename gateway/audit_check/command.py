@@ -64,6 +64,8 @@ def as_text(report: Report) -> str:
         place = "" if finding.leaf_index is None else f" leaf {finding.leaf_index},"
         entry = "" if finding.entry_id is None else f" entry {finding.entry_id}"
         lines.append(f"{finding.kind.upper()}:{place}{entry}: {finding.message}".replace(",:", ":"))
+    if report.more_findings:
+        lines.append(f"... and {report.more_findings} findings more")
     lines.append(
         "OK: the log is whole. / Loggen er hel."
         if report.holds

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -19,7 +19,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 LONGEST_LINE_BYTES: Final = 64 << 20
+MOST_FINDINGS: Final = 100
 _PLAIN_ENTRY: Final = b'{"kind":"entry"'
+# Nothing may stand beside these: it would be read as if it had been sealed.
+_ENTRY_NAMES: Final = (
+    {"kind", "leaf_index", "entry_id", "body"},
+    {"kind", "leaf_index", "entry_id", "body_base64"},
+)
 
 
 class Unusable(Exception):
@@ -43,7 +49,10 @@ class Finding:
 
 @dataclass(slots=True)
 class Report:
-    """The outcome. Sizes are numbers of leaves; ``entries`` are those found in order."""
+    """The outcome. Sizes are numbers of leaves; ``entries`` are those found in order.
+
+    ``more_findings`` were counted only: a broken file can give one for each line.
+    """
 
     log_id: str = ""
     exported_at: str | None = None
@@ -52,6 +61,7 @@ class Report:
     heads: int = 0
     entries: int = 0
     findings: list[Finding] = field(default_factory=list)
+    more_findings: int = 0
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -60,8 +70,11 @@ class Report:
         return not self.findings
 
     def add(self, kind: str, message: str, leaf: int | None = None, id_: str | None = None) -> None:
-        """Note a finding."""
-        self.findings.append(Finding(kind, message, leaf, id_))
+        """Note a finding; those on a certain leaf are few, and all kept."""
+        if leaf is None and len(self.findings) >= MOST_FINDINGS:
+            self.more_findings += 1
+        else:
+            self.findings.append(Finding(kind, message, leaf, id_))
 
 
 class TrustedKey:
@@ -75,9 +88,9 @@ class TrustedKey:
         if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp256r1":
             raise Unusable("the key is no ECDSA P-256 key")
         self._key = key
-        der = key.public_bytes(
-            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
+        form = serialization.PublicFormat.SubjectPublicKeyInfo
+        self.pem = key.public_bytes(serialization.Encoding.PEM, form).decode()
+        der = key.public_bytes(serialization.Encoding.DER, form)
         self.log_id = sha256(der).hexdigest()
 
     def has_signed(self, record: dict[str, Any], kind: str) -> bool:
@@ -217,9 +230,21 @@ def lines(path: Path) -> Iterator[tuple[int, bytes]]:
             yield number, line
 
 
-def parse(line: bytes) -> dict[str, Any] | None:
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose names are all different: of two, programs would read either."""
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a name stands twice")
+    return value
+
+
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_object)
+
+
+def parse(content: bytes) -> dict[str, Any] | None:
+    """The JSON object in UTF-8; None if it is not one, or one that can be read in two ways."""
     try:
-        value = json.loads(line)
+        value = _DECODER.decode(content.decode())
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
@@ -263,7 +288,10 @@ class Shown:
     names_itself: bool = False
 
 
-def shown_entries(path: Path, unsealed: list[dict[str, Any]] | None = None) -> Iterator[Shown]:
+def shown_entries(
+    path: Path, unsealed: Callable[[dict[str, Any]], None] | None = None
+) -> Iterator[Shown]:
+    """The lines that are entries, or should be; ``unsealed`` is given those not sealed."""
     for number, line in lines(path):
         value = parse(line)
         kind = None if value is None else value.get("kind")
@@ -272,22 +300,32 @@ def shown_entries(path: Path, unsealed: list[dict[str, Any]] | None = None) -> I
         elif kind == "entry":
             yield _shown(number, value)
         elif kind == "unsealed" and unsealed is not None:
-            unsealed.append(value)
+            unsealed(value)
         elif kind == "log" and number > 1:
             yield Shown(number)
 
 
 def _shown(number: int, value: dict[str, Any]) -> Shown:
-    id_, index = value.get("entry_id"), value.get("leaf_index")
-    body: object = value.get("body")
+    if value.keys() not in _ENTRY_NAMES:
+        return Shown(number)
+    id_, index = value["entry_id"], value["leaf_index"]
     try:
-        if isinstance(body, str):
-            content = body.encode()
+        if "body" in value:
+            content = value["body"].encode()
         else:
             content = base64.b64decode(value["body_base64"], validate=True)
-    except (KeyError, TypeError, ValueError):
+    except (AttributeError, TypeError, ValueError):
         return Shown(number)
     if not isinstance(id_, str) or type(index) is not int:
         return Shown(number)
-    names_itself = b'"entry_id":"%b"' % id_.encode("utf-8", "replace") in content
-    return Shown(number, index, id_, sha256(b"\x00" + content).digest(), names_itself)
+    hash_ = sha256(b"\x00" + content).digest()
+    return Shown(number, index, id_, hash_, _id_inside(content) == id_)
+
+
+def _id_inside(content: bytes) -> object:
+    """The id that an entry gives itself; None if it has none."""
+    try:
+        inside = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return inside.get("entry_id") if isinstance(inside, dict) else None

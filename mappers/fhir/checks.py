@@ -262,6 +262,8 @@ def _check_practitioner(entry: Entry, _: Entries, findings: Findings) -> None:
     for at, qualification in enumerate(qualifications):
         if at or authorization_of(qualification) is None:
             findings.add("PROFILE-ELEMENT-DROPPED", f"{path}.qualification[{at}]")
+        elif qualification.get("code") != {"text": profiles.AUTHORIZATION_TEXT}:
+            findings.add("PROFILE-ELEMENT-DROPPED", f"{path}.qualification[{at}].code")
 
 
 def author_id(identifier: Json) -> str | None:

@@ -173,7 +173,11 @@ STRUCTURE: Final = MappingProxyType(
         ),
         "Qualification": (
             Element("identifier", "Identifier", "9", 0, None, array=True),
-            Element("code", "any", "9"),
+            Element("code", "Concept", "9"),
+        ),
+        "Concept": (
+            Element("coding", "Coding", "9", 0, None, array=True),
+            Element("text", "string", "9", 0),
         ),
         "PractitionerRole": (
             *_resource("10"),

@@ -43,6 +43,8 @@ CPR_SYSTEM: Final = "urn:oid:1.2.208.176.1.2"
 SOR_SYSTEM: Final = "urn:oid:1.2.208.176.1.1"
 PROVIDER_SYSTEM: Final = "urn:oid:1.2.208.176.1.4"
 AUTHORIZATION_SYSTEM: Final = "https://autregweb.sst.dk"
+AUTHORIZATION_TEXT: Final = "Autorisation"
+"""What we call a qualification: FHIR demands a code and no list gives one."""
 REPLACEMENT_CPR_SYSTEMS: Final = ("urn:oid:1.2.208.176.1.6.1.1", "urn:oid:1.2.208.176.1.6.1.3")
 """What the systems of replacement numbers begin with: national and regional ones."""
 

@@ -283,7 +283,7 @@ def practitioner(person: Author, ids: IdTexts) -> Json:
         resource["qualification"] = [
             {
                 "identifier": [{"system": profiles.AUTHORIZATION_SYSTEM, "value": authorization}],
-                "code": {"text": "Autorisation"},
+                "code": {"text": profiles.AUTHORIZATION_TEXT},
             }
         ]
     return resource

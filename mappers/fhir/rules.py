@@ -100,8 +100,8 @@ _FURTHER: Final = (
     _rule(
         "OBJECT",
         "*",
-        "Her skal stå et JSON-objekt.",
-        "A JSON object must stand here.",
+        "Her skal stå et JSON-objekt, der ikke er tomt.",
+        "A JSON object must stand here, and not an empty one.",
         "3",
     ),
     _rule(

@@ -97,7 +97,7 @@ def check_structure(value: object, kind: str, path: str, findings: Findings) -> 
         path: where ``value`` stands in the Bundle.
         findings: what was found is added here.
     """
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or not value:
         findings.add("PROFILE-OBJECT", path)
         return
     if not value.keys() <= _NAMES[kind]:

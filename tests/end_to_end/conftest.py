@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from tests.support.client import Caller
 from tests.support.system import System
 
 
@@ -14,3 +15,10 @@ def system() -> Iterator[System]:
     """A running system with two api processes and one worker."""
     with System(apis=2) as running:
         yield running
+
+
+@pytest.fixture
+async def client(system: System) -> AsyncIterator[Caller]:
+    """A caller of the module's system."""
+    async with system.client() as caller:
+        yield caller

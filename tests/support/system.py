@@ -1,29 +1,35 @@
 """A whole system for end-to-end tests: PostgreSQL, doubles, api and worker processes.
 
 Real processes over real HTTP; nothing is patched. PostgreSQL is embedded, or the
-given one when ``TEST_DATABASE_URL`` is set.
+given one when ``TEST_DATABASE_URL`` is set. Everything is started, watched and
+restarted by the product's own supervisor, in a thread of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import json
 import os
+import shutil
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from gateway.demo.client import DemoClient, Reply
+import psycopg
+
 from gateway.demo.environment import write_environment
 from gateway.embedded_postgres import EmbeddedPostgres
 from gateway.enrol import Enrolment, enrol
@@ -32,10 +38,14 @@ from gateway.settings import Settings
 from gateway.storage.audit_signer import write_audit_key
 from gateway.storage.migrate import migrate
 from gateway.supervisor import ChildSpec, RestartPolicy, Supervisor, http_answers
+from test_doubles.pki import ensure_pki
+from tests.support.client import Caller
 from tests.support.postgres import create_database, drop_database
 
 START = datetime(2026, 12, 14, 8, 0, tzinfo=UTC)  # 09:00 in Copenhagen
-SHARING_START = datetime(2026, 1, 1, tzinfo=UTC)
+SHARING_START = datetime(2026, 12, 1, tzinfo=UTC)
+START_WITHIN_S = 90.0
+SOON = RestartPolicy(first_delay_s=0.05, longest_delay_s=0.5, steady_after_s=1.0)
 
 
 def free_port() -> int:
@@ -45,37 +55,75 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-async def wait_until(
-    what: Callable[[], Awaitable[bool]], *, within_seconds: float = 20.0, pause: float = 0.05
-) -> None:
-    """Ask again and again until it is so, up to a deadline."""
-    deadline = time.monotonic() + within_seconds
-    while not await what():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not so within {within_seconds} s")
-        await asyncio.sleep(pause)
+@cache
+def _keys_and_certificates() -> Path:
+    """Made once a run: each system gets a copy."""
+    folder = Path(tempfile.mkdtemp(prefix="jng-pki-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    ensure_pki(folder / "pki")
+    return folder / "pki"
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
+class AuditLog:
+    """A verified export: the file as text, and each entry's body parsed."""
+
+    text: str
+    entries: tuple[dict[str, Any], ...]
+
+    def of(self, action: str) -> list[dict[str, Any]]:
+        """The entries of one action, oldest first."""
+        return [entry for entry in self.entries if entry["action"] == action]
+
+
 class System:
-    """The system; a context manager. ``settings`` are those of the first api."""
+    """The system; a context manager.
 
-    apis: int = 1
-    workers: int = 1
-    settings: Settings = field(init=False)
-    supervisor: Supervisor = field(init=False)
-    postgres: EmbeddedPostgres | None = field(init=False, default=None)
-    doubles_url: str = field(init=False)
-    api_urls: list[str] = field(init=False, default_factory=list)
-    folder: Path = field(init=False)
+    Args:
+        apis, workers: how many processes of each kind.
+        start: where the clock of all processes begins.
+        own_postgres: an embedded server even where a given one is to be tested,
+            since this test stops it.
+        changes: settings that differ.
+    """
+
+    def __init__(
+        self,
+        *,
+        apis: int = 1,
+        workers: int = 1,
+        start: datetime = START,
+        own_postgres: bool = False,
+        **changes: Any,
+    ) -> None:
+        self._start_at = start
+        self._apis = apis
+        self._workers = workers
+        self._given = None if own_postgres else os.environ.get("TEST_DATABASE_URL")
+        self._changes: Mapping[str, Any] = changes
+        self._stack = ExitStack()
+        self._is_settled = threading.Event()
+        self._may_go_on = threading.Event()
+        self._is_holding = threading.Event()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._supervise, name="supervisor")
+        self._may_go_on.set()
+        self.doubles_url = f"http://127.0.0.1:{free_port()}"
+        self.api_urls = [f"http://127.0.0.1:{free_port()}" for _ in range(apis)]
+        self.postgres: EmbeddedPostgres | None = None
+        self.settings = Settings()
+        self.folder = Path()
+        self.supervisor: Supervisor
 
     def __enter__(self) -> Self:
-        self._stack = ExitStack()
-        try:
-            self._start()
-        except BaseException:
-            self._stack.close()
-            raise
+        self.folder = Path(tempfile.mkdtemp(prefix="jng-e2e-"))
+        self.folder.chmod(0o711)
+        self._stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
+        self._thread.start()
+        self._is_settled.wait(START_WITHIN_S)
+        if self._failure is not None or not self._is_settled.is_set():
+            self.__exit__(None, None, None)
+            raise RuntimeError(f"the system did not start\n{self.logs()}") from self._failure
         return self
 
     def __exit__(
@@ -84,56 +132,136 @@ class System:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.supervisor.request_stop()
-        self._thread.join(timeout=30)
+        with suppress(AttributeError):  # it never came to a supervisor
+            self.supervisor.request_stop()
+        self._may_go_on.set()
+        self._thread.join(60)
         self._stack.close()
 
-    def _start(self) -> None:
-        self.folder = Path(
-            self._stack.enter_context(tempfile.TemporaryDirectory(prefix="jng-e2e-"))
+    def client(self, api: int = 0) -> Caller:
+        """A caller of one api process; an asynchronous context manager."""
+        return Caller(gateway_url=self.api_urls[api], doubles_url=self.doubles_url)
+
+    def pid(self, name: str) -> int | None:
+        """Process id of ``postgres``, ``doubles``, ``api-0``, ``worker-0`` ...; None while down."""
+        if name == "postgres":
+            return self.postgres.pid if self.postgres else None
+        return self.supervisor.pid_of(name)
+
+    def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> bool:
+        """Send a signal to a process; False when it is down already."""
+        pid = self.pid(name)
+        if pid is None:
+            return False
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            return False
+        return True
+
+    @contextmanager
+    def without_postgres(self) -> Iterator[None]:
+        """PostgreSQL is stopped inside the block and started again after it."""
+        assert self.postgres is not None, "needs own_postgres"
+        self._may_go_on.clear()
+        assert self._is_holding.wait(10), "the supervisor does not pause"
+        try:
+            self.kill("postgres", signal.SIGINT)
+            while self.postgres.is_alive:
+                threading.Event().wait(0.01)
+            yield
+        finally:
+            self._is_holding.clear()
+            self._may_go_on.set()
+
+    def query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Look into the database as its owner."""
+        with psycopg.connect(self.settings.migration_database_url, autocommit=True) as connection:
+            return connection.execute(statement.encode(), values).fetchall()
+
+    def command(self, *arguments: str) -> str:
+        """Run ``gateway ARGUMENTS`` as an operator would; returns what it prints."""
+        done = subprocess.run(
+            [sys.executable, "-m", "gateway.cli", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
-        self.folder.chmod(0o711)
-        for name in ("keys", "anchor", "pki"):
+        assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def export_and_verify_audit(self) -> AuditLog:
+        """Write the log out and check it with the outsider's program."""
+        export = self.folder / "audit.jsonl"
+        self.command("audit", "export", "--data", str(self.folder), "--out", str(export))
+        anchor, key = self.settings.anchor_file, self.folder / "keys" / "audit.pub.pem"
+        self.command("audit", "verify", str(export), "--anchor", str(anchor), "--key", str(key))
+        text = export.read_text(encoding="utf-8")
+        lines = (json.loads(line) for line in text.splitlines())
+        return AuditLog(
+            text, tuple(json.loads(line["body"]) for line in lines if line["kind"] == "entry")
+        )
+
+    def logs(self) -> str:
+        """All that the processes have logged."""
+        files = sorted((self.folder / "log").glob("*.log"))
+        return "\n".join(f"{file.name}:\n{file.read_text('utf-8', 'replace')}" for file in files)
+
+    # In the supervisor's thread
+
+    def _supervise(self) -> None:
+        try:
+            with Supervisor(self.folder / "log") as supervisor:
+                self.supervisor = supervisor
+                self._start(supervisor)
+                self._is_settled.set()
+                while not supervisor.stop_requested:
+                    supervisor.run(until=lambda: not self._may_go_on.is_set())
+                    self._is_holding.set()
+                    self._may_go_on.wait()
+        except BaseException as failure:  # noqa: BLE001 (shown by the thread that waits)
+            self._failure = failure
+        finally:
+            self._is_settled.set()
+
+    def _start(self, supervisor: Supervisor) -> None:
+        for name in ("keys", "anchor"):
             (self.folder / name).mkdir(mode=0o700)
+        shutil.copytree(_keys_and_certificates(), self.folder / "pki")
         write_master_key(self.folder / "keys" / "master.key")
         write_audit_key(self.folder / "keys" / "audit.key")
-        self.supervisor = self._stack.enter_context(Supervisor(self.folder / "log"))
-        owner_url, app_url = self._database()
-        migrate(owner_url)
+        owner_url, app_url = self._database(supervisor)
         self.settings = self._settings(owner_url, app_url)
-        environment = {
-            **os.environ,
-            **write_environment(self.folder, self.settings, self.doubles_url),
-        }
-        self._start_doubles(environment)
-        self.supervisor.start(*self._gateway(environment))
-        asyncio.run(self._enrol())
-        self._thread = threading.Thread(target=self.supervisor.run, daemon=True)
-        self._thread.start()
+        variables = write_environment(self.folder, self.settings, self.doubles_url)
+        environment = {**os.environ, **variables}
+        with ThreadPoolExecutor(1) as beside:
+            migrated = beside.submit(migrate, owner_url)
+            supervisor.start(self._doubles(environment))
+            migrated.result()
+            enrolled = beside.submit(asyncio.run, self._enrol())
+            supervisor.start(*self._processes(environment))
+            enrolled.result()
 
-    def _database(self) -> tuple[str, str]:
-        given = os.environ.get("TEST_DATABASE_URL")
-        if given:
-            url = create_database(given)
-            self._stack.callback(drop_database, given, url)
+    def _database(self, supervisor: Supervisor) -> tuple[str, str]:
+        if self._given:
+            url = create_database(self._given)
+            self._stack.callback(drop_database, self._given, url)
             return url, url
         self.postgres = EmbeddedPostgres(self.folder / "postgres")
-        self._stack.callback(self.postgres.remove)
-        self.supervisor.start_postgres(self.postgres)
+        supervisor.start_postgres(self.postgres)
         return self.postgres.url, self.postgres.url_for("postgres", "gateway_app")
 
     def _settings(self, owner_url: str, app_url: str) -> Settings:
-        self.doubles_url = f"http://127.0.0.1:{free_port()}"
-        port = free_port()
-        pki = self.folder / "pki"
-        return Settings(
+        pki, keys = self.folder / "pki", self.folder / "keys"
+        settings = Settings(
             database_url=app_url,
             migration_database_url=owner_url,
             app_role="gateway_app" if owner_url == app_url else "",
-            port=port,
-            public_url=f"http://127.0.0.1:{port}",
-            master_key_file=self.folder / "keys" / "master.key",
-            audit_key_file=self.folder / "keys" / "audit.key",
+            port=int(self.api_urls[0].rpartition(":")[2]),
+            public_url=self.api_urls[0],
+            master_key_file=keys / "master.key",
+            audit_key_file=keys / "audit.key",
             anchor_file=self.folder / "anchor" / "heads.jsonl",
             signing_key_file=pki / "gateway" / "signing.key",
             signing_certificate_file=pki / "gateway" / "signing.pem",
@@ -149,60 +277,51 @@ class System:
             practice_oidc=True,
             send_timeout_seconds=2.0,
             retry_first_seconds=0.2,
-            retry_limit_seconds=2.0,
+            retry_limit_seconds=1.0,
             stalled_after_seconds=5.0,
             timer_interval_seconds=0.1,
             seal_interval_seconds=0.3,
         )
+        return replace(settings, **self._changes)
 
-    def _start_doubles(self, environment: dict[str, str]) -> None:
-        port = self.doubles_url.rsplit(":", 1)[1]
-        self.supervisor.start(
-            ChildSpec(
-                name="doubles",
-                argv=(
-                    sys.executable,
-                    *("-m", "test_doubles", "--port", port),
-                    *("--tls-port", str(free_port()), "--pki", str(self.folder / "pki")),
-                    *("--time", START.isoformat()),
-                ),
-                env=environment,
-                is_ready=http_answers(f"{self.doubles_url}/control/clock"),
-                ready_within_s=60,
-            )
+    def _doubles(self, environment: dict[str, str]) -> ChildSpec:
+        port = self.doubles_url.rpartition(":")[2]
+        return ChildSpec(
+            name="doubles",
+            argv=(
+                *(sys.executable, "-m", "test_doubles", "--port", port),
+                *("--tls-port", str(free_port()), "--pki", str(self.folder / "pki")),
+                *("--time", self._start_at.isoformat()),
+            ),
+            env=environment,
+            is_ready=http_answers(f"{self.doubles_url}/control/clock"),
+            ready_within_s=60,
         )
 
-    def _gateway(self, environment: dict[str, str]) -> list[ChildSpec]:
-        soon = RestartPolicy(first_delay_s=0.05, longest_delay_s=0.5)
+    def _processes(self, environment: dict[str, str]) -> list[ChildSpec]:
         program = (sys.executable, "-m", "gateway.cli")
-        specs = []
-        for number in range(self.apis):
-            port = self.settings.port if number == 0 else free_port()
-            url = f"http://127.0.0.1:{port}"
-            self.api_urls.append(url)
-            specs.append(
-                ChildSpec(
-                    name=f"api-{number}",
-                    argv=(*program, "api"),
-                    env={**environment, "GATEWAY_PORT": str(port)},
-                    is_ready=http_answers(f"{url}/health/ready"),
-                    ready_within_s=40,
-                    restart=soon,
-                )
+        apis = [
+            ChildSpec(
+                name=f"api-{number}",
+                argv=(*program, "api"),
+                env={**environment, "GATEWAY_PORT": url.rpartition(":")[2]},
+                is_ready=http_answers(f"{url}/health/ready"),
+                ready_within_s=60,
+                restart=SOON,
             )
-        for number in range(self.workers):
-            specs.append(
-                ChildSpec(
-                    name=f"worker-{number}",
-                    argv=(*program, "worker"),
-                    env=environment,
-                    restart=soon,
-                )
+            for number, url in enumerate(self.api_urls)
+        ]
+        workers = [
+            ChildSpec(
+                name=f"worker-{number}", argv=(*program, "worker"), env=environment, restart=SOON
             )
-        return specs
+            for number in range(self._workers)
+        ]
+        return [*apis, *workers]
 
     async def _enrol(self) -> None:
         async with self.client() as client:
+            clock = await client.clock()
             for persona in await client.personas():
                 if persona["role"] == "practice":
                     keys = self.folder / "pki" / "practices" / f"{persona['id']}.jwks.json"
@@ -212,49 +331,8 @@ class System:
                             persona["sor"],
                             persona["provider_number"],
                             persona["organization_name"],
-                            json.loads(keys.read_text()),
+                            json.loads(keys.read_text(encoding="utf-8")),
                             SHARING_START,
                         ),
-                        await client.clock(),
+                        clock,
                     )
-
-    def client(self, api: int = 0) -> DemoClient:
-        """A client of one api process; an asynchronous context manager."""
-        url = self.api_urls[api] if self.api_urls else self.settings.public_url
-        return DemoClient(gateway_url=url, doubles_url=self.doubles_url)
-
-    def kill(self, name: str) -> None:
-        """Kill a process with -9: ``postgres`` or a child's name. Nothing if it is down."""
-        pid = self._pid(name)
-        if pid:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                return
-
-    def _pid(self, name: str) -> int | None:
-        if name == "postgres":
-            return self.postgres.pid if self.postgres else None
-        return self.supervisor.pid_of(name)
-
-
-async def move_clock(client: DemoClient, now: datetime) -> None:
-    """Move the clock of every process; returns once all have confirmed."""
-    body = json.dumps({"now": now.isoformat()}).encode()
-    (await client.call("POST", "/control/clock", body=body)).require(200)
-
-
-async def dros(client: DemoClient) -> dict[str, Any]:
-    """What the national registry's double holds, in short."""
-    state: dict[str, Any] = (
-        (await client.call("GET", "/control/state/dros?brief=1")).require(200).json()
-    )
-    return state
-
-
-async def post_note(
-    client: DemoClient, note: dict[str, Any], practice: str = "practice-1"
-) -> Reply:
-    """Post a plain note."""
-    body = json.dumps(note, ensure_ascii=False).encode()
-    return await client.call("POST", "/practice/v1/notes", body=body, persona=practice)

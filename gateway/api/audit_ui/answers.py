@@ -47,6 +47,10 @@ LOGIN_TOO_WEAK: Final = Text(
 LOGIN_BROKEN: Final = Text(
     "Login blev ikke gennemført. Begynd forfra.", "The login did not succeed. Start again."
 )
+NO_PROVIDER: Final = Text(
+    "Login er ikke sat op her. Kontakt driften.",
+    "Logging in is not set up here. Contact the operator.",
+)
 SESSION_OVER: Final = Text(
     "Du er ikke logget ind, eller din session er udløbet. Log ind igen.",
     "You are not logged in, or your session has ended. Log in again.",

@@ -48,6 +48,8 @@ async def post_search(request: Request) -> Response:
         given = parse_json(body)
     except NoteRejected as error:
         return _refused(list(error.issues))
+    if not isinstance(given, dict):
+        return _refused([_wrong_type("$", "et JSON-objekt", "a JSON object")])
     fields, issues = _fields(given)
     cpr, clean, faults = check_search(fields, with_reason=False)
     known = {issue.path for issue in issues}
@@ -89,12 +91,9 @@ async def _reader(request: Request, services: Services) -> LogReader:
     )
 
 
-def _fields(given: Any) -> tuple[dict[str, str], list[Issue]]:
+def _fields(given: dict[str, Any]) -> tuple[dict[str, str], list[Issue]]:
     """The text fields of a body, absent ones empty, and the faults of its form."""
-    if not isinstance(given, dict):
-        given, issues = {}, [_wrong_type("$", "et JSON-objekt", "a JSON object")]
-    else:
-        issues = [_unknown() for name in given if name not in FIELDS][:1]
+    issues = [_unknown() for name in given if name not in FIELDS][:1]
     fields = {}
     for name in FIELDS:
         value = given.get(name)

@@ -74,8 +74,7 @@ def _with_session(handler: SessionHandler) -> Handler:
         form = await answers.read_form(request)
         if not session.is_form_of(current, form):
             return answers.message_page(request, answers.FORM_STALE, status=403)
-        response = await handler(request, current, form)
-        return response
+        return await handler(request, current, form)
 
     return _or_try_again(answer)
 
@@ -94,6 +93,8 @@ async def get_start(request: Request) -> Response:
 async def get_login(request: Request) -> Response:
     """``GET /audit/login``: off to the identity provider."""
     services = services_of(request)
+    if not services.settings.oidc_issuer:
+        return answers.message_page(request, answers.NO_PROVIDER, status=503)
     login = oidc.new_login(services.clock.now())
     response = RedirectResponse(
         oidc.authorization_url(services.settings, login),
@@ -166,7 +167,7 @@ async def _log_login(request: Request, principal: Principal, refusal: str | None
         reader: dict[str, Any] = {
             "person_id": str(principal.person_id),
             "name": principal.name,
-            "role": principal.role,
+            "role": principal.role.upper(),
             "auth_level": principal.auth_level,
             "authorization_id": principal.authorization_id,
         }

@@ -248,14 +248,10 @@ def _ground_lines(body: Mapping[str, Any]) -> list[Line]:
         lines.append(Line(Text("Relation", "Relation"), Text(said.da + suffix, said.en + suffix)))
     override = ground.get("override")
     if isinstance(override, dict):
-        reason = words.word(words.OVERRIDES, _text(override, "reason") or "–")
-        text = _text(override, "text") or "–"
-        lines.append(
-            Line(
-                Text("Værdispring", "Override"),
-                Text(f"{reason.da}: {text}", f"{reason.en}: {text}"),
-            )
-        )
+        why = words.word(words.OVERRIDES, _text(override, "reason") or "–")
+        lines.append(Line(Text("Værdispring", "Override"), why))
+        if text := _text(override, "text"):
+            lines.append(_line("Begrundelse", "Explanation", text))
     return lines
 
 

@@ -250,7 +250,7 @@ def test_row_11_do_not_share_keeps_the_note_from_both(place: str) -> None:
     assert at(answer, place) == ("WITHHOLD", "P-WITHHELD-DO-NOT-SHARE", None)
 
 
-# --------------------------------------------------------------------- 5.1, rows of the patient feed
+# ----------------------------------------------------------- 5.1, rows of the patient feed
 
 
 def test_feed_row_12_an_entry_from_before_2010_may_be_hidden_from_the_patient() -> None:
@@ -351,7 +351,7 @@ def test_repository_row_14_a_note_is_published_from_midnight() -> None:
     assert at(decide(now=MIDNIGHT), PR) == PUBLISHED
 
 
-# ------------------------------------------------------------------ 5.1, the first matching row wins
+# -------------------------------------------------------- 5.1, the first matching row wins
 
 # Each row's cause, in the order of the table: (code, patient, note, practice, markings).
 SHARED_ROWS: list[tuple[str, Json, Json, Json, Json]] = [

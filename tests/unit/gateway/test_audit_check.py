@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway import audit_check
-from gateway.audit_check import Finding, TrustedKey, Unusable
+from gateway import audit_check, cli
+from gateway.audit_check import TrustedKey, Unusable
 from gateway.merkle import Frontier, leaf_hash
 from tests.unit.gateway.audit_specimens import (
     EXPORTED,
@@ -622,11 +622,17 @@ def test_the_report_can_be_read_by_a_program(
     assert broken["findings"][0] == broken["first_entry"]
 
 
+def test_the_gateways_own_command_line_offers_it(
+    log: Log, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["audit", "verify", *_paths(log, tmp_path)]) == 0
+    log.lines.pop()
+    assert cli.main(["audit", "verify", *_paths(log, tmp_path), "--json"]) == 1
+    printed = capsys.readouterr().out
+    assert '"kind": "cut_off"' in printed
+
+
 @pytest.mark.parametrize("pem", [b"", b"no key", OTHER_SIGNER.public_pem[:-40]])
 def test_a_key_that_is_none_is_refused(pem: bytes) -> None:
     with pytest.raises(Unusable):
         TrustedKey(pem)
-
-
-def test_a_finding_can_be_told_from_another() -> None:
-    assert Finding("altered", "x", 1) != Finding("altered", "x", 2)

@@ -471,6 +471,25 @@ def test_plain_text_keeps_its_line_breaks_and_its_less_than() -> None:
     assert warned(reading) == {"PROFILE-BODY-PLAIN"}
 
 
+def test_a_document_of_nothing_but_faults_gets_a_readable_answer() -> None:
+    bundle = tree()
+    bundle["entry"] += [{}] * 50_000
+    reading = read(bundle)
+    assert codes(reading) == {"PROFILE-OBJECT"}
+    assert len(reading.issues) == 100
+
+
+def test_what_a_qualification_says_beyond_the_authorisation_is_told_as_left_out() -> None:
+    bundle = tree()
+    qualification = resource(bundle, "Practitioner")["qualification"][0]
+    qualification["code"] = {"text": "Speciallæge i almen medicin"}
+    reading = read(bundle)
+    assert accepted(reading) == accepted(read(tree()))
+    assert {(w.code, w.path) for w in reading.warnings} == {
+        ("PROFILE-ELEMENT-DROPPED", "Bundle.entry[4].resource.qualification[0].code")
+    }
+
+
 def test_a_title_is_put_before_the_text() -> None:
     bundle = tree()
     attachment(bundle)["title"] = "Kontrol & plan"

@@ -127,10 +127,11 @@ def test_the_example_is_read_whole() -> None:
 def test_what_may_be_left_out_has_the_defaults_of_the_example() -> None:
     note = read(LEAST).note
     assert note is not None
-    assert note.author is note.encounter_id is note.organization.provider_number is None
+    assert note.author is None
+    assert (note.encounter_id, note.organization.provider_number) == (None, None)
     assert note.icpc2 == ()
     assert note.markings == Markings()
-    assert not (note.author_name_protected or note.ai_assisted or note.safety_correction)
+    assert True not in (note.author_name_protected, note.ai_assisted, note.safety_correction)
 
 
 def test_markings_are_read_and_the_named_ones_remembered() -> None:

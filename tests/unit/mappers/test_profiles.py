@@ -8,13 +8,11 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from bundle_specimens import CONTEXT, WINTER, note, official, resource, tree
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
-from profile_judge import faults_of
 
 from mappers.note import Author, JournalNote, NoteText, Organization
 from mappers.practice.medcom import read_bundle
+from tests.unit.mappers.bundle_specimens import CONTEXT, WINTER, note, official, resource, tree
+from tests.unit.mappers.profile_judge import faults_of
 
 Json = dict[str, Any]
 
@@ -45,15 +43,19 @@ def test_the_official_examples_lack_narratives_and_nothing_else(name: str) -> No
     ]
 
 
+def holder_of(bundle: Json, kind: str) -> Json:
+    return bundle if kind == "Bundle" else resource(bundle, kind)
+
+
 def without(kind: str, name: str) -> Json:
-    bundle = tree()
-    del (bundle if kind == "Bundle" else resource(bundle, kind))[name]
+    bundle: Json = tree()
+    del holder_of(bundle, kind)[name]
     return bundle
 
 
 def with_value(kind: str, name: str, value: Any) -> Json:
-    bundle = tree()
-    (bundle if kind == "Bundle" else resource(bundle, kind))[name] = value
+    bundle: Json = tree()
+    holder_of(bundle, kind)[name] = value
     return bundle
 
 
@@ -121,22 +123,38 @@ def mutate(bundle: Json, at: int, how: str) -> None:
 
 
 HOWS = ["remove", "again", "unknown", "other", "misspell", "blank", "type"]
-PLACES = len(places(tree(NOTES[3])))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.integers(0, PLACES - 1), st.sampled_from(HOWS))
-@example(0, "remove")
-def test_what_the_profiles_refuse_we_refuse(at: int, how: str) -> None:
-    bundle = tree(NOTES[3])
+def is_refused_by_both(made: JournalNote, at: int, how: str) -> bool:
+    """Break one thing; fails when the profiles refuse the outcome and we do not."""
+    bundle = tree(made)
     mutate(bundle, at, how)
     try:
         body = json.dumps(bundle).encode()
     except ValueError:
-        return  # a holder put into itself is no JSON
-    bundle = json.loads(body)
-    faults = faults_of(bundle)
+        return False  # a holder put into itself is no JSON
+    faults = faults_of(json.loads(body))
     reading = read_bundle(body, CONTEXT)
     assert (reading.note is None) == bool(reading.issues)
-    if faults:
-        assert reading.issues, faults
+    assert reading.issues or not faults, (at, how, faults)
+    return bool(faults)
+
+
+def parity(notes: list[JournalNote], *, one_in: int) -> int:
+    """Break each place of some documents in each way, or every so many of these."""
+    refused = 0
+    for made in notes:
+        for at in range(len(places(tree(made)))):
+            for number, how in enumerate(HOWS):
+                if (at + number) % one_in == 0:
+                    refused += is_refused_by_both(made, at, how)
+    return refused
+
+
+def test_what_the_profiles_refuse_we_refuse() -> None:
+    assert parity([NOTES[3]], one_in=3) > 300
+
+
+@pytest.mark.slow
+def test_all_that_the_profiles_refuse_of_eight_documents_we_refuse() -> None:
+    assert parity(NOTES[:8], one_in=1) > 7000
