@@ -126,9 +126,7 @@ FOR_PRACTICES: Mapping[str, Text] = MappingProxyType(
         "P-SCOPE-BEFORE-START": _SCOPE,
         "P-DECEASED": Text("Patienten er død; deles ikke", "The patient has died; not shared"),
         "P-REMOVED-WITHDRAWN": Text("Trukket tilbage", "Taken back"),
-        "P-REMOVED-SUPERSEDED": Text(
-            "Afløst af version {version}", "Superseded by version {version}"
-        ),
+        "P-REMOVED-SUPERSEDED": Text("Afløst af {version}", "Superseded by {version}"),
         "P-REMOVED-EXPIRED": Text("Opbevaringstiden er udløbet", "The retention period has ended"),
         "P-REJ-IDENTITY": Text(
             "Afvist: patienten har ikke et almindeligt CPR-nummer",
@@ -270,15 +268,16 @@ def sentence(
         audience: who reads it.
         until: the instant to name (a release, or when the note was withdrawn).
         name: the person acted for.
-        version: the version that took over.
+        version: the version that took over, if it is known.
     """
     text = _BY_AUDIENCE[audience].get(code)
     if text is None or "{" not in text.da:
         return text
-    newer = {"da": "nyere", "en": "newer"}
+    named = f"version {version}"
+    newer = Text("en nyere version", "a newer version") if version is None else Text(named, named)
     return Text(
-        text.da.format(until=_danish(until), name=name, version=version or newer["da"]),
-        text.en.format(until=_english(until), name=name, version=version or newer["en"]),
+        text.da.format(until=_danish(until), name=name, version=newer.da),
+        text.en.format(until=_english(until), name=name, version=newer.en),
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -20,7 +21,10 @@ def add_audit_parser(commands: argparse._SubParsersAction[argparse.ArgumentParse
     audit = commands.add_parser("audit", help="write the audit log out, or check it as an outsider")
     actions = audit.add_subparsers(required=True, metavar="ACTION")
     export = actions.add_parser("export", help="write the whole log to a file (itself an entry)")
-    export.add_argument("--out", required=True, type=Path, help="file to write (mode 0600)")
+    export.add_argument(
+        "--out", type=Path, help="file to write (mode 0600); standard output if left out"
+    )
+    export.add_argument("--database-url", help="instead of DATABASE_URL")
     export.add_argument("--case", help="case number the export is made for")
     export.add_argument("--data", type=Path, help="folder of a running demo")
     export.set_defaults(run=export_command)
@@ -51,19 +55,29 @@ def export_command(arguments: argparse.Namespace) -> int:
     from gateway.export_audit import export_audit  # noqa: PLC0415
 
     result = asyncio.run(export_audit(_settings(arguments), arguments.out, arguments.case))
-    print(f"{result.entries} entries written to {arguments.out}")
+    # Standard output may be the export itself.
+    told = sys.stderr if arguments.out is None else sys.stdout
+    goal = arguments.out or "standard output"
+    print(f"{result.entries} entries written to {goal}", file=told)
+    if result.problem is not None:
+        print(f"Not sealed or not anchored / ikke forseglet: {result.problem}", file=sys.stderr)
     if not result.shows_itself:
         print(
-            "The entry about this export is not sealed yet, so it is not in it. Is a worker"
-            " running? / Posten om dette udtræk er ikke forseglet endnu. Kører en worker?",
+            "The entry about this export is not sealed yet, so it is not in it."
+            " / Posten om dette udtræk er ikke forseglet endnu.",
             file=sys.stderr,
         )
     return 0
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
+    """The environment's settings, or a running demo's; ``--database-url`` goes before both."""
     if arguments.data is None:
-        return Settings.from_environment()
-    from gateway.demo.environment import read_environment  # noqa: PLC0415 (the demo's own)
+        settings = Settings.from_environment()
+    else:
+        from gateway.demo.environment import read_environment  # noqa: PLC0415 (the demo's own)
 
-    return Settings.from_environment(read_environment(arguments.data))
+        settings = Settings.from_environment(read_environment(arguments.data))
+    if arguments.database_url is None:
+        return settings
+    return dataclasses.replace(settings, database_url=arguments.database_url)

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 from gateway.api.health import metrics_app
 from gateway.app import build_asgi
 from gateway.logs import configure_logging
+from gateway.priority import step_back
 from gateway.settings import Settings
 from gateway.wiring import build_base, build_services, build_worker
 
@@ -92,7 +93,12 @@ async def serve_api(settings: Settings) -> None:
 
 
 async def serve_worker(settings: Settings) -> None:
-    """The worker until a signal comes; jobs in hand are finished."""
+    """The worker until a signal comes; jobs in hand are finished.
+
+    It steps back for the api on a busy machine: someone waits for a receipt, while
+    publishing has until midnight.
+    """
+    step_back()
     base = await build_base(settings, "worker")
     try:
         worker = build_worker(base)

@@ -144,9 +144,11 @@ class System:
 
     def pid(self, name: str) -> int | None:
         """Process id of ``postgres``, ``doubles``, ``api-0``, ``worker-0`` ...; None while down."""
-        if name == "postgres":
+        with suppress(AttributeError):  # the supervisor is taking it down this very moment
+            if name != "postgres":
+                return self.supervisor.pid_of(name)
             return self.postgres.pid if self.postgres else None
-        return self.supervisor.pid_of(name)
+        return None
 
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> bool:
         """Send a signal to a process; False when it is down already."""

@@ -168,6 +168,10 @@ REASONS: Final[Mapping[str, Text]] = MappingProxyType(
 
 MEANINGS: Final[Mapping[str, Text]] = MappingProxyType(
     {
+        # The log does not say which version took over, as the practice's sentence would.
+        "P-REMOVED-SUPERSEDED": Text(
+            "Afløst af en nyere version.", "Superseded by a newer version."
+        ),
         "D-OK-SELF": Text("Patienten så sit eget notat.", "The patient saw their own note."),
         "D-OK-GUARDIAN": Text("Vist til en forælder.", "Shown to a custody holder."),
         "D-OK-PROXY": Text("Vist på fuldmagt.", "Shown on a power of attorney."),

@@ -115,6 +115,12 @@ def test_sentences_are_filled_in_with_local_time() -> None:
     replaced = sentence("P-REMOVED-SUPERSEDED", Audience.PRACTICE, version=3)
     assert replaced is not None
     assert replaced.da == "Afløst af version 3"
+    unnamed = sentence("P-REMOVED-SUPERSEDED", Audience.PRACTICE)
+    assert unnamed is not None
+    assert (unnamed.da, unnamed.en) == (
+        "Afløst af en nyere version",
+        "Superseded by a newer version",
+    )
     behalf = sentence("D-OK-GUARDIAN", Audience.CITIZEN, name="{x} Ida")
     assert behalf is not None
     assert behalf.da == "Du ser oplysninger på vegne af {x} Ida."

@@ -153,7 +153,7 @@ INSTANTS = [
 ]
 instants = st.one_of(
     st.sampled_from(INSTANTS),
-    st.datetimes(datetime(2026, 11, 1), datetime(2027, 12, 1)).map(  # noqa: DTZ001
+    st.datetimes(datetime(2026, 11, 1), datetime(2027, 12, 1)).map(
         lambda moment: stamp(moment.replace(tzinfo=UTC))
     ),
 )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import copy
+import gc
 import json
 import subprocess
 import sys
 import tempfile
+import tracemalloc
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,10 +19,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway import audit_check, cli
-from gateway.audit_check import TrustedKey, Unusable
+from gateway.audit_check import TrustedKey, Unusable, command
 from gateway.merkle import Frontier, leaf_hash
 from tests.unit.gateway.audit_specimens import (
     EXPORTED,
+    KEY,
     OTHER_SIGNER,
     SIGNER,
     STARTED,
@@ -185,6 +188,68 @@ def test_a_line_that_is_nothing_is_an_inserted_one(log: Log, raw: bytes, tmp_pat
     export.write_bytes(b"".join([*whole[:3], raw, *whole[3:]]))
     report = audit_check.Check(export, anchor, TrustedKey(SIGNER.public_pem)).run()
     assert (report.findings[0].kind, report.findings[0].leaf_index) == ("inserted", 1)
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        b'"note":"nothing was read","body":',
+        b'"body_base64":"RkFLRQ==","body":',
+        b'"body":"nothing was read","body":',
+        b'"kind":"head","body":',
+    ],
+)
+def test_nothing_may_stand_beside_what_was_sealed(log: Log, beside: bytes, tmp_path: Path) -> None:
+    """Whoever reads the export with another program would take it for true."""
+    export, anchor = log.write(tmp_path)
+    export.write_bytes(export.read_bytes().replace(b'"body":', beside, 1))
+    found = audit_check.Check(export, anchor, KEY).run().findings[0]
+    assert (found.kind, found.leaf_index, found.entry_id) == ("altered", 0, str(entry_id(0)))
+
+
+def test_the_key_shown_in_the_export_is_the_logs(log: Log, tmp_path: Path) -> None:
+    log.log["public_key"] = OTHER_SIGNER.public_pem.decode()
+    assert kinds(log, tmp_path) == ["log"]
+
+
+def test_an_id_named_deeper_in_an_entry_is_not_its_own(tmp_path: Path) -> None:
+    body = json.dumps({"about": {"entry_id": str(entry_id(0))}, "entry_id": str(entry_id(5))})
+    heads = heads_over([[leaf_hash(body.encode())]], [[entry_id(0)]])
+    log = make_log(1)
+    log.lines[0]["head"], log.lines[1]["body"] = json.loads(heads[0]), body
+    log.anchor = heads
+    log.state()
+    assert first(log, tmp_path) == ("altered", 0, str(entry_id(0)))
+
+
+def test_a_file_of_many_faults_gives_a_short_report_that_names_the_entry(
+    log: Log, tmp_path: Path
+) -> None:
+    kept = {"kind": "unsealed", "entry_id": str(entry_id(20)), "waits": False}
+    log.lines = [*[kept] * 250, *log.lines]
+    log.lines[log.at(4)]["body"] = "x"
+    report = log.check(tmp_path)
+    assert first(log, tmp_path) == ("altered", 4, str(entry_id(4)))
+    assert len(report.findings) == 101
+    assert report.more_findings == 150
+    assert "... and 150 findings more" in command.as_text(report)
+
+
+def test_memory_does_not_grow_with_the_log(tmp_path: Path) -> None:
+    def peak(batches: int) -> int:
+        folder = tmp_path / str(batches)
+        folder.mkdir()
+        paths = make_log(*[200] * batches).write(folder)
+        gc.collect()
+        tracemalloc.start()
+        try:
+            assert audit_check.Check(*paths, KEY).run().holds
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    # The ids themselves, which go to disk later: 24 bytes each of 4,000.
+    assert peak(25) < peak(5) + 160_000
 
 
 def test_an_entry_that_names_another_id_than_it_was_sealed_under_is_found(
