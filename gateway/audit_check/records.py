@@ -253,16 +253,21 @@ def parse(content: bytes) -> dict[str, Any] | None:
 def anchored_records(path: Path, report: Report) -> Iterator[tuple[int, dict[str, Any]]]:
     """The records of the anchor file. A torn line is one that the next one repeats whole."""
     torn: list[tuple[int, bytes]] = []
+    repeated = 0
     for number, line in lines(path):
         record = parse(line)
         if record is None:
             torn.append((number, line.rstrip(b"\n")))
             continue
         for torn_number, part in torn:
-            if not line.startswith(part):
+            if line.startswith(part):
+                repeated += 1
+            else:
                 report.add("anchor", f"anchor file, line {torn_number}: unreadable")
         torn.clear()
         yield number, record
+    if repeated:
+        report.notes.append(f"anchor file: {repeated} torn lines, each repeated whole")
     if torn:
         report.notes.append(f"anchor file, line {torn[0][0]}: not written to its end")
 

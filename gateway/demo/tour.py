@@ -60,7 +60,7 @@ def print_tour(
     export = f"{here}/audit.jsonl"
     print(
         f"""
-Ready after {seconds:.1f} s. Demo time is {midnight[:10]} minus a day; it runs on.
+Ready after {seconds:.1f} s. The day is the one before {midnight[:10]}; its clock runs on.
 
   gateway        {settings.public_url}          audit pages: {settings.public_url}/audit
   gateway (TLS)  https://127.0.0.1:{options.tls_port}

@@ -24,7 +24,9 @@ from __future__ import annotations
 import base64
 import fcntl
 import os
+import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -220,17 +222,34 @@ def _write_all(descriptor: int, content: bytes) -> None:
 
 
 def write_audit_key(path: Path) -> None:
-    """Make a signing key file (mode 0600) and its public half unless they are there."""
-    if path.exists():
-        return
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    key = ec.generate_private_key(ec.SECP256R1())
-    pem = key.private_bytes(
+    """Make a signing key file (mode 0600) and its public half unless they are there.
+
+    Of several processes that start at once, one makes the key.
+    """
+    if not path.exists():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_key(path)
+    # Taken from the file: the public half of a key that was not kept would make
+    # every log look forged.
+    public = path.with_suffix(".pub.pem")
+    if not public.exists():
+        public.write_bytes(AuditSigner.from_file(path).public_pem)
+
+
+def _make_key(path: Path) -> None:
+    pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    path.with_suffix(".pub.pem").write_bytes(AuditSigner(key).public_pem)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(pem)
+    descriptor, part = tempfile.mkstemp(dir=path.parent, prefix=".")  # mode 0600
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(pem)
+            file.flush()
+            os.fsync(file.fileno())
+        # The name comes to a whole file, and only if it is still free.
+        with suppress(FileExistsError):
+            os.link(part, path)
+    finally:
+        os.unlink(part)

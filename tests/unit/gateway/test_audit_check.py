@@ -267,6 +267,17 @@ def test_an_entry_that_names_another_id_than_it_was_sealed_under_is_found(
     assert first(log, tmp_path) == ("altered", 0, str(entry_id(0)))
 
 
+def test_an_entry_sealed_under_another_id_than_its_own_is_found(tmp_path: Path) -> None:
+    body = body_of(5)
+    heads = heads_over([[leaf_hash(body.encode())]], [[entry_id(0)]])
+    log = make_log(1)
+    log.lines[0]["head"] = json.loads(heads[0])
+    log.lines[1].update(body=body, entry_id=str(entry_id(5)))
+    log.anchor = heads
+    log.state()
+    assert first(log, tmp_path) == ("altered", 0, str(entry_id(0)))
+
+
 def test_an_id_sealed_twice_is_found(tmp_path: Path) -> None:
     numbers = [0, 1, 2, 3, 1]
     bodies = [body_of(number, what=str(at)) for at, number in enumerate(numbers)]
@@ -439,6 +450,36 @@ def test_a_signed_head_that_contradicts_its_own_leaves_is_found(tmp_path: Path) 
     assert "anchor" in kinds(log, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"first_leaf": 4, "tree_size": 6}, "begins at leaf 4, expected was 3"),
+        ({"previous_root": bytes(32)}, "does not grow out of the head before it"),
+    ],
+)
+def test_a_signed_head_that_does_not_join_the_one_before_is_found(
+    log: Log, changes: dict[str, Any], problem: str, tmp_path: Path
+) -> None:
+    leaves = [leaf_hash(body_of(number).encode()) for number in range(5)]
+    frontier = Frontier()
+    frontier.extend(leaves[:3])
+    previous_root = frontier.root()
+    frontier.extend(leaves[3:])
+    values = {
+        "tree_size": 5,
+        "root": frontier.root(),
+        "previous_root": previous_root,
+        "at": STARTED,
+        "first_leaf": 3,
+        "leaf_hashes": leaves[3:],
+        "entry_ids": [entry_id(3), entry_id(4)],
+        **changes,
+    }
+    log.anchor[1:] = [SIGNER.head(**values)]
+    messages = [finding.message for finding in log.check(tmp_path).findings]
+    assert any(message.endswith(problem) for message in messages)
+
+
 def test_a_head_signed_by_another_key_is_found(log: Log, tmp_path: Path) -> None:
     leaves = [[leaf_hash(body_of(number).encode()) for number in range(3)]]
     log.anchor[0] = heads_over(leaves, [[entry_id(n) for n in range(3)]], OTHER_SIGNER)[0]
@@ -467,12 +508,54 @@ def test_an_anchor_file_cut_since_the_export_is_found(log: Log, tmp_path: Path) 
     assert "anchor" in kinds(log, tmp_path)
 
 
+def test_an_anchor_file_cut_since_the_export_is_found_by_what_the_exporter_knew(
+    log: Log, tmp_path: Path
+) -> None:
+    log.state(exported_at=STARTED + timedelta(minutes=4))  # the heads are young
+    log.anchor.pop()
+    report = log.check(tmp_path)
+    assert [finding.kind for finding in report.findings] == ["anchor"]
+    assert "10 leaves were anchored before the export" in report.findings[0].message
+
+
+def test_an_export_and_an_anchor_file_both_cut_at_a_head_are_found(
+    log: Log, tmp_path: Path
+) -> None:
+    statement = log.log["export"]
+    earlier = rolled_back(log, 3)
+    earlier.log["export"] = statement
+    earlier.anchor.pop()
+    report = earlier.check(tmp_path)
+    assert (report.findings[0].kind, report.findings[0].leaf_index) == ("cut_off", 8)
+    assert {finding.kind for finding in report.findings} == {"cut_off", "anchor", "head"}
+
+
+def test_a_head_taken_out_of_both_files_is_found(log: Log, tmp_path: Path) -> None:
+    del log.lines[max(at for at, line in enumerate(log.lines) if line["kind"] == "head")]
+    log.anchor.pop()
+    report = log.check(tmp_path)
+    assert report.findings[0].leaf_index == 8
+    assert {finding.kind for finding in report.findings} == {"inserted", "anchor", "head"}
+
+
+def test_an_export_that_shows_more_than_was_stated_is_found(log: Log, tmp_path: Path) -> None:
+    log.state(
+        tree_size=8,
+        root=bytes.fromhex(json.loads(log.anchor[2])["root"]),
+        anchored_size=8,
+        exported_at=STARTED + timedelta(minutes=2, seconds=30),
+    )
+    assert kinds(log, tmp_path) == ["statement"]
+
+
 def test_a_torn_anchor_line_is_forgiven_only_where_the_next_line_repeats_it(
     log: Log, tmp_path: Path
 ) -> None:
     torn = copy.deepcopy(log)
     torn.anchor[2:2] = [torn.anchor[2][:100] + b"\n", torn.anchor[2][:7] + b"\n"]
-    assert torn.check(tmp_path).findings == []
+    report = torn.check(tmp_path)
+    assert report.findings == []
+    assert report.notes == ["anchor file: 2 torn lines, each repeated whole"]
     torn = copy.deepcopy(log)
     torn.anchor.append(b'{"at":"2026-12-14T0')
     report = torn.check(tmp_path)

@@ -9,6 +9,7 @@ import asyncio
 import os
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -116,7 +117,7 @@ class Log:
         """Re-read everything: what must always hold once the sealer has run."""
         report = await self.check()
         assert report.findings == []
-        assert report.notes == []
+        assert [note for note in report.notes if "torn lines" not in note] == []
         assert (report.entries, report.tree_size, report.anchored_size) == (entries,) * 3
         assert await self.rows("SELECT count(*) FROM audit_entry") == [(entries,)]
         assert await self.rows("SELECT count(*) FROM audit_pending") == [(0,)]
@@ -460,6 +461,31 @@ async def test_the_newest_head_is_found_in_a_file_of_any_length(log: Log) -> Non
     with log.anchor.path.open("ab") as file:
         file.write(long[:3_000_000])
     assert log.anchor.last_tree_size() == 1
+
+
+# --- the log's key ----------------------------------------------------------------
+
+
+def test_a_key_once_made_is_kept_and_its_public_half_made_up_for(tmp_path: Path) -> None:
+    path = tmp_path / "keys" / "audit.key"
+    write_audit_key(path)
+    made, public = path.read_bytes(), path.with_suffix(".pub.pem")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert public.read_bytes() == AuditSigner.from_file(path).public_pem
+    public.unlink()
+    write_audit_key(path)
+    assert path.read_bytes() == made
+    assert public.read_bytes() == AuditSigner.from_file(path).public_pem
+
+
+def test_of_many_that_make_the_key_at_once_one_does(tmp_path: Path) -> None:
+    for turn in range(10):
+        path = tmp_path / str(turn) / "audit.key"
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(write_audit_key, [path] * 8))
+        public = path.with_suffix(".pub.pem").read_bytes()
+        assert public == AuditSigner.from_file(path).public_pem
+        assert sorted(file.name for file in path.parent.iterdir()) == ["audit.key", "audit.pub.pem"]
 
 
 # --- tampering with the database ----------------------------------------------------
