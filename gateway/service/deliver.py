@@ -200,7 +200,7 @@ class Deliverer:
 
     async def _settle(self, claim: _Claim, attempt: Attempt) -> DeliveryRecord | None:
         async with self._database.transaction() as connection:
-            delivery = await deliveries.lock_wait(connection, claim.delivery.note_id)
+            delivery = await deliveries.lock(connection, claim.delivery.note_id)
             if delivery is None or not _is_same_message(delivery, claim.delivery):
                 return None  # the lease ran out and somebody else has settled it
             now = self._clock.now()

@@ -48,27 +48,24 @@ def _record(row: tuple[Any, ...]) -> DeliveryRecord:
     return DeliveryRecord(*fields)
 
 
-async def load(connection: Connection, note_ids: Sequence[UUID]) -> dict[UUID, DeliveryRecord]:
-    """The deliveries of these notes; a note never meant for the destination has none."""
+async def load(
+    connection: Connection, note_ids: Sequence[UUID], *, lock: bool = False
+) -> dict[UUID, DeliveryRecord]:
+    """The deliveries of these notes; a note never meant for the destination has none.
+
+    Args:
+        lock: wait for senders to store what they are about to, and keep them from
+            storing more until the end of the transaction.
+    """
     cursor = await connection.execute(
-        f"SELECT {COLUMNS} FROM delivery WHERE destination = 'national' AND note_id = ANY(%b)",
+        f"SELECT {COLUMNS} FROM delivery WHERE destination = 'national' AND note_id = ANY(%b)"
+        f" ORDER BY note_id {'FOR UPDATE' if lock else ''}",
         (list(note_ids),),
     )
     return {row[0]: _record(row) for row in await cursor.fetchall()}
 
 
 async def lock(connection: Connection, note_id: UUID) -> DeliveryRecord | None:
-    """Lock and load one delivery; None when there is none or another worker holds it."""
-    cursor = await connection.execute(
-        f"SELECT {COLUMNS} FROM delivery WHERE destination = 'national' AND note_id = %s"
-        " FOR UPDATE SKIP LOCKED",
-        (note_id,),
-    )
-    row = await cursor.fetchone()
-    return _record(row) if row else None
-
-
-async def lock_wait(connection: Connection, note_id: UUID) -> DeliveryRecord | None:
     """Lock and load one delivery, waiting for whoever holds it."""
     cursor = await connection.execute(
         f"SELECT {COLUMNS} FROM delivery WHERE destination = 'national' AND note_id = %s"

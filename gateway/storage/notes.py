@@ -80,9 +80,9 @@ FOR UPDATE SKIP LOCKED
 
 
 async def lock(connection: Connection, note_ids: Iterable[UUID]) -> list[NoteRecord]:
-    """Lock these notes until the end of the transaction and load them."""
+    """Lock these notes and their deliveries until the end of the transaction and load them."""
     cursor = await connection.execute(f"{BY_ID} FOR UPDATE OF n", (sorted(set(note_ids)),))
-    return await _complete(connection, await cursor.fetchall())
+    return await _complete(connection, await cursor.fetchall(), lock=True)
 
 
 async def load(connection: Connection, note_ids: Sequence[UUID]) -> list[NoteRecord]:
@@ -97,13 +97,16 @@ async def load_of_patient(connection: Connection, patient_id: UUID) -> list[Note
     return await _complete(connection, await cursor.fetchall())
 
 
-async def _complete(connection: Connection, rows: list[tuple[Any, ...]]) -> list[NoteRecord]:
+async def _complete(
+    connection: Connection, rows: list[tuple[Any, ...]], *, lock: bool = False
+) -> list[NoteRecord]:
     ids = [row[0] for row in rows]
     if not ids:
         return []
+    # First of all, so that what is read next is what the last sender left behind.
+    under_way = await deliveries.load(connection, ids, lock=lock)
     versions = await _versions(connection, ids)
     decisions = await _decisions(connection, ids)
-    under_way = await deliveries.load(connection, ids)
     return [
         NoteRecord(
             note_id=row[0],

@@ -8,9 +8,10 @@ under fire, half after the midnight that follows.
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -201,10 +202,35 @@ async def check_dros(system: System, client: Caller, senders: Senders) -> None:
     approved = [each for each in state["entries"] if each["status"] == "Approved"]
     # Only newest versions are approved, and no note has two.
     assert all(note_of[each["unique_id"]][1] for each in approved)
-    shown = [note_of[each["unique_id"]][0] for each in approved]
-    assert len(set(shown)) == len(shown)
+    shown = Counter(note_of[each["unique_id"]][0] for each in approved)
+    twice = [note_id for note_id, times in shown.items() if times > 1]
+    assert twice == [], story(system, state, twice[0])
     everything = {note_id for note_id, _ in note_of.values()}
     assert set(shown) == everything - senders.stopped
+
+
+def story(system: System, state: Json, note_id: str) -> str:
+    """All that is known of a note's delivery, for the failure's text."""
+    documents = system.query(
+        "SELECT unique_id, version, generation, name_protected, assembled_at::text"
+        " FROM document WHERE note_id = %s",
+        note_id,
+    )
+    ids = {each[0] for each in documents}
+    entries = [each for each in state["entries"] if each["unique_id"] in ids]
+    moves = system.query(
+        "SELECT convert_from(body, 'UTF8') FROM audit_entry"
+        " WHERE position(%s in convert_from(body, 'UTF8')) > 0 ORDER BY seq",
+        note_id,
+    )
+    kept = (
+        *("action", "at", "trigger", "moves", "national", "operation", "operation_id"),
+        *("attempt", "verdict", "code", "states", "document", "documents", "changes"),
+    )
+    told = [{name: json.loads(body).get(name) for name in kept} for (body,) in moves]
+    delivery = system.query("SELECT * FROM delivery WHERE note_id = %s", note_id)
+    parts = [*documents, *delivery, *entries, *told]
+    return "\n".join(["", note_id, *map(str, parts)])
 
 
 def check_audit(system: System, senders: Senders) -> None:

@@ -183,6 +183,44 @@ async def test_with_the_civil_register_away_names_stay_hidden_until_it_is_back(
     await client.until_nationally(note_id, "present")
 
 
+async def test_a_document_made_anew_while_the_old_one_is_under_way_goes_out_after_it(
+    system: System, client: Caller
+) -> None:
+    await client.fault("cpr", "drop_before")
+    await client.fault("dros", "drop_after_commit", operation="iti41")
+    midnight = await client.morning()
+    note_id = await client.posted(await client.note("teen-14"))
+    await client.until_documented(note_id)
+    await client.move_clock(midnight)
+    await client.until_nationally(note_id, "unknown")
+    await client.clear_faults()
+    await client.fault("dros", "drop_after_commit", operation="iti41")
+
+    async def is_made_anew() -> bool:
+        return len(await documents(system, note_id)) == 2
+
+    await wait_until(is_made_anew)
+    await client.clear_faults()
+    hidden, named = await documents(system, note_id)
+
+    async def the_new_one_has_replaced_the_old() -> bool:
+        entries = await client.dros_entries()
+        return named in entries and entries[hidden]["status"] == "Deprecated"
+
+    await wait_until(the_new_one_has_replaced_the_old)
+    entries = await client.dros_entries()
+    assert entries[named]["status"] == "Approved"
+    assert entries[named]["replaces"] == entries[hidden]["entry_uuid"]
+
+
+async def documents(system: System, note_id: str) -> list[str]:
+    """The ids of all documents of a note, in the order they were made."""
+    found = system.query(
+        "SELECT unique_id FROM document WHERE note_id = %s ORDER BY version, generation", note_id
+    )
+    return [each for (each,) in found]
+
+
 async def test_with_the_identity_provider_away_new_tokens_wait(client: Caller) -> None:
     persona = "patient-3"
     await client.token(persona)

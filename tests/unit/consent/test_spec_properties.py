@@ -118,13 +118,8 @@ OBLIGATIONS = {
 CITIZENS = ["SELF", "GUARDIAN", "PROXY", "LEGAL_REP"]
 NEVER = ["RESEARCHER", "ADMIN", "COMPLIANCE"]
 KNOWN_ROLES = {*CITIZENS, "HP", *NEVER, "SYSTEM"}
-PURPOSES = ["TREATMENT", "QUALITY", "RESEARCH", "ROUTE", "INDEX", "INTEGRITY", "PURGE"]
 
 # ----------------------------------------------------------------------------------- the generator
-
-
-def mostly(usual: Any, *others: Any, weight: int = 6) -> st.SearchStrategy[Any]:
-    return st.sampled_from([*[usual] * (weight * len(others)), *others])
 
 
 def stamp(moment: datetime) -> str:
@@ -162,21 +157,31 @@ optional_instants = st.one_of(st.none(), instants)
 categories = st.sampled_from(["PSY", "REPRO", "HIV", "SUBST", "DV", "ABUSE", "GENE"])
 bases = st.sampled_from([{"basis": "SL37_4_PRE2010"}, {"basis": "OTHER"}])
 
-markings = st.fixed_dictionaries(
-    {
-        "do_not_share": mostly(False, True),
-        "hide_from_patient": st.one_of(st.none(), st.none(), st.none(), st.none(), bases),
-        "hide_from_guardian": mostly(False, True),
-        "hide_from_professionals": mostly(False, True),
-        "third_party_confidential": mostly(False, True),
-        "delay_until": st.one_of(st.none(), st.none(), st.none(), instants),
-        "sensitive": st.one_of(
-            st.just([]), st.just([]), st.just([]), st.lists(categories, max_size=3, unique=True)
-        ),
-        "guardian_ok": st.booleans(),
-        "patient_confirmed_feed": st.booleans(),
-    }
-)
+NO_MARKINGS: Json = {
+    "do_not_share": False,
+    "hide_from_patient": None,
+    "hide_from_guardian": False,
+    "hide_from_professionals": False,
+    "third_party_confidential": False,
+    "delay_until": None,
+    "sensitive": [],
+    "guardian_ok": False,
+    "patient_confirmed_feed": False,
+}
+true = st.just(True)
+MARKS: dict[str, st.SearchStrategy[Any]] = {
+    "do_not_share": true,
+    "hide_from_patient": bases,
+    "hide_from_guardian": true,
+    "hide_from_professionals": true,
+    "third_party_confidential": true,
+    "delay_until": instants,
+    "sensitive": st.lists(categories, min_size=1, max_size=3, unique=True),
+    "guardian_ok": true,
+    "patient_confirmed_feed": true,
+}
+markings = st.fixed_dictionaries({}, optional=MARKS).map(lambda some: {**NO_MARKINGS, **some})
+
 successors = st.fixed_dictionaries(
     {
         "status": st.sampled_from(["final", "draft", "withdrawn"]),
@@ -185,62 +190,99 @@ successors = st.fixed_dictionaries(
         "safety_correction": st.booleans(),
     }
 )
-notes = st.fixed_dictionaries(
-    {
-        "id": mostly("N-1", "N-2"),
-        "author_org": mostly("SOR-PRAX-1", "SOR-PRAX-1A", "SOR-PRAX-2", weight=2),
-        "author_name_protected": mostly(False, True),
-        "practice": st.fixed_dictionaries(
-            {"enrolled": mostly(True, False, weight=12), "share_history": st.booleans()}
-        ),
-        "contact_type": mostly("consultation", "phone", "admin"),
-        "status": mostly("final", "draft", "withdrawn"),
-        "last_entry_at": mostly(None, "2016-06-01T10:00:00Z", "2027-02-09T10:00:00Z"),
-        "successor": st.one_of(st.none(), st.none(), st.none(), st.none(), successors),
-        "markings": markings,
-    },
-    optional={
-        "created_at": mostly("2027-02-01T09:00:00Z", *INSTANTS[:4], weight=2),
-        "completed_at": mostly("2027-02-01T09:20:00Z", *INSTANTS[5:12], weight=1),
-    },
-)
-
 guardians = st.fixed_dictionaries(
     {
-        "id": mostly("G-MOM", "G-DAD", weight=3),
-        "custody_from": mostly("2009-01-01T00:00:00+01:00", NOW, "2027-06-01T00:00:00+02:00"),
-        "custody_to": mostly(None, NOW, "2028-01-01T00:00:00+01:00"),
-        "blocked": mostly(False, True),
-        "same_address": mostly(True, False, None),
+        "id": st.sampled_from(["G-MOM", "G-DAD"]),
+        "custody_from": st.sampled_from(["2009-01-01T00:00:00+01:00", NOW, INSTANTS[-4]]),
+        "custody_to": st.sampled_from([None, None, NOW, INSTANTS[-4]]),
+        "blocked": st.booleans(),
+        "same_address": st.sampled_from([True, False, None]),
     }
 )
 mandates = st.fixed_dictionaries(
     {
-        "id": mostly("X-DAU", "X-SON", weight=3),
-        "from": mostly("2026-05-01T00:00:00+02:00", NOW),
-        "to": mostly(None, NOW),
-        "revoked_at": mostly(None, NOW),
-        "scope": mostly(["JOURNAL_NOTES", "PERSONAL"], ["JOURNAL_NOTES"], ["PERSONAL"], []),
+        "id": st.sampled_from(["X-DAU", "X-SON"]),
+        "from": st.sampled_from(["2026-05-01T00:00:00+02:00", NOW, INSTANTS[-4]]),
+        "to": st.sampled_from([None, None, NOW, INSTANTS[-4]]),
+        "revoked_at": st.sampled_from([None, None, NOW, INSTANTS[-4]]),
+        "scope": st.sampled_from([["JOURNAL_NOTES", "PERSONAL"], ["JOURNAL_NOTES"], []]),
     }
 )
+
+VALID_OVERRIDES = [
+    {"reason": "VITAL_INTEREST", "text": "Unconscious, history needed now"},
+    {"reason": "PUBLIC_INTEREST", "text": "Outbreak of a dangerous disease"},
+    {"reason": "PATIENT_CONSENT_NOW", "text": "Patient present, oral consent"},
+]
+INVALID_OVERRIDES = [
+    {"reason": "VITAL_INTEREST", "text": "   too short    "},
+    {"reason": "CURIOSITY", "text": "A text that is long enough"},
+]
 BIRTHS = ["1948-10-10", "2009-02-10", "2012-02-10", "2012-02-11", "2012-02-29", "2018-09-03", None]
+PURPOSES = ["QUALITY", "RESEARCH", "ROUTE", "INDEX", "INTEGRITY", "PURGE"]
 
-
-@st.composite
-def patients(draw: st.DrawFn, role: str) -> Json:
-    usual = "2018-09-03" if role == "GUARDIAN" else "1980-05-17"
-    return {
-        "birth_date": draw(mostly(usual, *BIRTHS, weight=1)),
-        "cpr_type": draw(mostly("CPR", "ECPR", weight=12)),
-        "death_date": draw(mostly(None, "2027-01-31", "2027-02-09", "2027-02-10")),
-        "address_protected": draw(mostly(False, True, None, weight=2)),
-        "incapacity_39b": draw(mostly(False, True, weight=3)),
-        "adoption_date": draw(mostly(None, "2027-02-01", "2027-02-02")),
-        "guardians": draw(st.lists(guardians, min_size=1, max_size=3)),
-        "proxies": draw(st.lists(mandates, min_size=1, max_size=2)),
-        "legal_reps": draw(st.lists(mandates, min_size=1, max_size=2)),
-    }
-
+# What a case may differ in from the defaults: a few of these are drawn for each.
+DIFFERENCES: dict[tuple[str, ...], st.SearchStrategy[Any]] = {
+    ("now",): instants,
+    ("patient", "birth_date"): st.sampled_from(BIRTHS),
+    ("patient", "cpr_type"): st.just("ECPR"),
+    ("patient", "death_date"): st.sampled_from(["2027-01-31", "2027-02-09", "2027-02-10"]),
+    ("patient", "address_protected"): st.sampled_from([True, None]),
+    ("patient", "incapacity_39b"): true,
+    ("patient", "adoption_date"): st.sampled_from(["2027-02-01", "2027-02-02"]),
+    ("patient", "guardians"): st.lists(guardians, max_size=3),
+    ("patient", "proxies"): st.lists(mandates, max_size=2),
+    ("patient", "legal_reps"): st.lists(mandates, max_size=2),
+    ("note", "id"): st.just("N-2"),
+    ("note", "author_org"): st.sampled_from(["SOR-PRAX-1A", "SOR-PRAX-2"]),
+    ("note", "author_name_protected"): true,
+    ("note", "practice"): st.sampled_from([{"enrolled": False}, {"share_history": True}]),
+    ("note", "contact_type"): st.sampled_from(["phone", "admin"]),
+    ("note", "status"): st.sampled_from(["draft", "withdrawn"]),
+    ("note", "created_at"): st.sampled_from(INSTANTS[:8]),
+    ("note", "completed_at"): st.sampled_from(INSTANTS[5:15]),
+    ("note", "last_entry_at"): st.sampled_from(["2016-06-01T10:00:00Z", NOW]),
+    ("note", "successor"): successors,
+    **{("note", "markings", mark): values for mark, values in MARKS.items()},
+    ("request", "actor_id"): st.sampled_from(["P-01", "AS-3", "G-DAD", "HP-7"]),
+    ("request", "auth_level"): st.sampled_from(["LOW", "HIGH"]),
+    ("request", "authorised"): st.just(False),
+    ("request", "profession"): st.sampled_from(["NURSE", "CHIROPRACTOR"]),
+    ("request", "acting_org"): st.sampled_from(["SOR-HOSP-B1", "SOR-MUN-1N"]),
+    ("request", "on_behalf_of"): st.sampled_from(["HP-1", "HP-7", "P-01"]),
+    ("request", "purpose"): st.sampled_from(PURPOSES),
+    ("request", "relation"): st.sampled_from(["DECLARED", "NONE"]),
+    ("request", "override"): st.sampled_from([*VALID_OVERRIDES, *INVALID_OVERRIDES]),
+    ("request", "sources", "consent_age_s"): st.sampled_from([300, 301, None]),
+    ("request", "sources", "custody_age_s"): st.sampled_from([86_400, 86_401, None]),
+    ("request", "sources", "proxy_age_s"): st.sampled_from([3_600, 3_601, None]),
+    ("request", "sources", "audit_ok"): st.just(False),
+}
+# What matters only to some readers is drawn more often for those.
+OFTEN: dict[str, list[tuple[str, ...]]] = {
+    "SELF": [("patient", "birth_date")],
+    "HP": [
+        ("request", "relation"),
+        ("request", "override"),
+        ("request", "sources", "consent_age_s"),
+        ("request", "on_behalf_of"),
+    ],
+    "GUARDIAN": [
+        ("patient", "guardians"),
+        ("patient", "address_protected"),
+        ("patient", "adoption_date"),
+        ("patient", "birth_date"),
+        ("note", "markings", "sensitive"),
+        ("note", "markings", "hide_from_guardian"),
+    ],
+    "PROXY": [("patient", "proxies"), ("note", "markings", "sensitive")],
+    "LEGAL_REP": [
+        ("patient", "legal_reps"),
+        ("note", "markings", "sensitive"),
+        ("note", "markings", "hide_from_guardian"),
+    ],
+    "SYSTEM": [("request", "purpose")] * 20,
+}
 
 whats = st.one_of(
     st.just({"kind": "ALL"}),
@@ -249,9 +291,9 @@ whats = st.one_of(
         optional={
             "data_from": st.sampled_from(INSTANTS[1:8]),
             "data_to": st.sampled_from(INSTANTS[4:12]),
-            "document_id": mostly("N-1", "N-2", weight=2),
+            "document_id": st.sampled_from(["N-1", "N-1", "N-2"]),
         },
-    ).filter(bool),
+    ).map(lambda what: what or {"kind": "ALL"}),
     st.fixed_dictionaries(
         {
             "origin_org": st.sampled_from(["SOR-PRAX-1", "SOR-PRAX-1A", "SOR-PRAX-2"]),
@@ -281,72 +323,69 @@ whos = st.one_of(
 )
 
 
-def registrations(kind: str) -> Cases:
-    usual_end = None if kind == "NEGATIVE" else "2028-01-01T00:00:00Z"
-    return st.fixed_dictionaries(
-        {
-            "type": st.just(kind),
-            "what": whats,
-            "who": whos,
-            "valid_from": mostly("2027-01-05T08:00:00Z", NOW, "2027-06-01T00:00:00Z", weight=3),
-            "valid_to": mostly(usual_end, None, NOW, "2027-01-01T00:00:00Z", weight=2),
-            "revoked_at": mostly(None, NOW, "2027-02-03T12:00:00Z", weight=3),
-            "registered_by": mostly("CITIZEN", "GUARDIAN", "HP", "SUPPORT_DESK", weight=1),
-        },
-        optional={"registered_at": instants},
-    )
+@st.composite
+def registrations(draw: st.DrawFn, kind: str) -> Json:
+    """A registration, two times in three one that is usable and active by default."""
+    registration = {
+        "type": kind,
+        "what": draw(whats),
+        "who": draw(whos),
+        "valid_from": "2027-01-05T08:00:00Z",
+        "valid_to": None if kind == "NEGATIVE" else "2028-01-01T00:00:00Z",
+    }
+    trouble: dict[str, st.SearchStrategy[Any]] = {
+        "valid_from": instants,
+        "valid_to": optional_instants,
+        "revoked_at": instants,
+        "registered_by": st.sampled_from(["GUARDIAN", "HP", "SUPPORT_DESK"]),
+        "registered_at": instants,
+    }
+    if draw(st.integers(0, 2)) == 0:
+        registration.update(draw(st.fixed_dictionaries({}, optional=trouble)))
+    return registration
 
 
 any_registration = st.one_of(registrations("NEGATIVE"), registrations("POSITIVE"))
 
-VALID_OVERRIDES = [
-    {"reason": "VITAL_INTEREST", "text": "Unconscious, history needed now"},
-    {"reason": "PUBLIC_INTEREST", "text": "Outbreak of a dangerous disease"},
-    {"reason": "PATIENT_CONSENT_NOW", "text": "Patient present, oral consent"},
-]
-INVALID_OVERRIDES = [
-    {"reason": "VITAL_INTEREST", "text": "   too short    "},
-    {"reason": "CURIOSITY", "text": "A text that is long enough"},
-]
 ACTORS = {"SELF": "P-01", "GUARDIAN": "G-MOM", "PROXY": "X-DAU", "LEGAL_REP": "X-DAU"}
-
-
-@st.composite
-def requests(draw: st.DrawFn, role: str) -> Json:
-    return {
-        "role": role,
-        "actor_id": draw(mostly(ACTORS.get(role, "HP-1"), "P-01", "AS-3", "G-DAD")),
-        "auth_level": draw(mostly("SUBSTANTIAL", "HIGH", "LOW")),
-        "authorised": draw(mostly(True, False, weight=10)),
-        "profession": draw(mostly("DOCTOR", "NURSE", "CHIROPRACTOR")),
-        "acting_org": draw(mostly("SOR-HOSP-A1", "SOR-HOSP-B1", "SOR-MUN-1N", weight=2)),
-        "on_behalf_of": draw(mostly(None, "HP-1", "P-01", weight=3)),
-        "purpose": draw(mostly("TREATMENT", *PURPOSES, weight=1)),
-        "relation": draw(mostly("CONFIRMED", "DECLARED", "NONE", weight=1)),
-        "override": draw(st.sampled_from([None, None, None, *VALID_OVERRIDES, *INVALID_OVERRIDES])),
-        "sources": {
-            "consent_age_s": draw(mostly(5, 300, 301, None, weight=2)),
-            "custody_age_s": draw(mostly(60, 86_400, 86_401, None, weight=2)),
-            "proxy_age_s": draw(mostly(60, 3_600, 3_601, None, weight=2)),
-            "audit_ok": draw(mostly(True, False, weight=12)),
-        },
-    }
-
-
 every_role = st.sampled_from([*CITIZENS, "HP", "HP", "HP", "SYSTEM", *NEVER, "INSURER"])
+
+
+def usual_case(role: str) -> Json:
+    """A case in which a reader of this role gets the note."""
+    mandate = {
+        "id": "X-DAU",
+        "from": "2026-05-01T00:00:00+02:00",
+        "to": None,
+        "scope": ["JOURNAL_NOTES", "PERSONAL"],
+    }
+    return {
+        "id": "G",
+        "patient": {
+            "birth_date": "2018-09-03" if role == "GUARDIAN" else "1980-05-17",
+            "guardians": [{"id": "G-MOM", "custody_from": "2009-01-01T00:00:00+01:00"}],
+            "proxies": [mandate],
+            "legal_reps": [mandate],
+        },
+        "note": {"id": "N-1", "markings": dict(NO_MARKINGS)},
+        "registrations": [],
+        "request": {"role": role, "actor_id": ACTORS.get(role, "HP-1"), "sources": {}},
+        "now": NOW,
+    }
 
 
 @st.composite
 def cases(draw: st.DrawFn, roles: st.SearchStrategy[str] = every_role) -> Json:
     role = draw(roles)
-    return {
-        "id": "G",
-        "patient": draw(patients(role)),
-        "note": draw(notes),
-        "registrations": draw(st.lists(any_registration, max_size=3)),
-        "request": draw(requests(role)),
-        "now": draw(st.one_of(st.just(NOW), st.just(NOW), instants)),
-    }
+    case = usual_case(role)
+    places = st.sampled_from([*DIFFERENCES, *OFTEN.get(role, []) * 4])
+    for place in draw(st.lists(places, max_size=5, unique=True)):
+        target = case
+        for step in place[:-1]:
+            target = target[step]
+        target[place[-1]] = draw(DIFFERENCES[place])
+    case["registrations"] = draw(st.lists(any_registration, max_size=2))
+    return case
 
 
 professional_cases = cases(st.just("HP"))
@@ -616,14 +655,20 @@ def test_8_at_every_instant_exactly_one_of_patient_and_guardian_has_the_age(
 
 
 @generated
-@given(professional_cases, st.sampled_from(VALID_OVERRIDES), registrations("NEGATIVE"))
+@given(
+    professional_cases,
+    st.sampled_from(VALID_OVERRIDES),
+    st.sampled_from(["2018-09-03", "2012-02-10", "2012-02-11", "1980-05-17"]),
+)
 def test_9_every_opened_block_is_told_or_the_telling_is_deferred(
-    case: Json, override: Json, block: Json
+    case: Json, override: Json, born: str
 ) -> None:
-    opened = with_registration(changed(case, "request", override=override), block)
+    block = {"type": "NEGATIVE", "valid_from": "2027-01-05T08:00:00Z"}
+    asked = changed(case, "request", override=override)
+    opened = with_registration(changed(asked, "patient", birth_date=born), block)
     disclosure = decide_case(opened)["disclosure"]
     told = {duty for duty in disclosure["obligations"] if duty.startswith("NOTIFY")}
-    event(disclosure["code"])
+    event(f"{disclosure['code']} {sorted(told)}")
     if disclosure["code"] in {"D-OK-BREAK-GLASS", "D-OK-CONSENT-NOW"}:
         assert told in ({"NOTIFY_PATIENT"}, {"NOTIFY_DEFERRED"})
     else:
@@ -649,10 +694,10 @@ def test_10_researchers_administrators_compliance_and_unknown_roles_never_read(c
 # ------------------------------------------------------------------ the generator has enough to say
 
 
-def test_the_generator_reaches_every_permit_and_nearly_every_denial() -> None:
+def test_the_generator_reaches_every_permit_and_nearly_every_other_code() -> None:
     reached: set[str] = set()
 
-    @settings(generated, max_examples=2500)
+    @settings(generated, max_examples=2000)
     @given(cases())
     def gather(case: Json) -> None:
         answer = decide_case(case)
@@ -661,6 +706,7 @@ def test_the_generator_reaches_every_permit_and_nearly_every_denial() -> None:
 
     gather()
     assert PERMITS - reached == set()
-    rare = {"D-REP-HIDDEN-NOTE", "D-REP-SENSITIVE", "D-PROXY-SENSITIVE", "D-GUARDIAN-PRE-ADOPTION"}
+    # need two rare differences at once
+    rare = {"D-GUARDIAN-ADDRESS-PROTECTED", "D-REP-SENSITIVE", "D-PROXY-SENSITIVE"}
     assert DENIALS - rare - reached == set()
     assert set(PUBLICATION) - {"P-WITHHELD-FROM-PATIENT"} - reached == set()
