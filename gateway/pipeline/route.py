@@ -69,7 +69,12 @@ def _clear_away(delivery: DeliveryRecord, now: datetime) -> DeliveryRecord:
 
 
 def wish_again(delivery: DeliveryRecord, now: datetime) -> DeliveryRecord:
-    """The document of the wanted version was made anew: what is there is outdated."""
+    """The document of the wanted version was made anew: what is there is outdated.
+
+    While an operation is under way nothing changes: its success tells (``succeeded``).
+    """
+    if delivery.state is DeliveryState.REFUSED and _must_finish(delivery):
+        return _clear_away(delivery, now)
     if delivery.state in SETTLED and delivery.wanted_version is not None:
         return _settle(delivery, now, is_outdated=True)
     return delivery
@@ -195,12 +200,19 @@ def _plan_stop_of_unsettled(
 
 
 def succeeded(
-    delivery: DeliveryRecord, *, entry_uuid: UUID | None, now: datetime, code: str
+    delivery: DeliveryRecord,
+    *,
+    entry_uuid: UUID | None,
+    generation: int | None,
+    now: datetime,
+    code: str,
 ) -> DeliveryRecord:
     """The peer has done what it was asked; reality is brought up to date.
 
     Args:
         entry_uuid: of the submitted document; None after a deprecation.
+        generation: newest document generation of the wanted version; one made
+            while its forerunner was under way is submitted in place of it.
     """
     if delivery.operation is Operation.SUBMIT:
         done = replace(
@@ -215,7 +227,13 @@ def succeeded(
         )
     else:
         return _clear_away_current(delivery, now, code)
-    return replace(_settle(done, now), attempts=0, last_code=code)
+    is_outdated = (
+        done.wanted_version is not None
+        and done.wanted_version == done.current_version
+        and done.current_generation != generation
+    )
+    settled = _settle(done, now, is_outdated=is_outdated)
+    return replace(settled, attempts=0, last_code=code)
 
 
 def _must_finish(delivery: DeliveryRecord) -> bool:

@@ -204,7 +204,10 @@ class Deliverer:
             if delivery is None or not _is_same_message(delivery, claim.delivery):
                 return None  # the lease ran out and somebody else has settled it
             now = self._clock.now()
-            settled = self._outcome(delivery, claim, attempt)
+            newest = await documents.newest_generation(
+                connection, delivery.note_id, delivery.wanted_version
+            )
+            settled = self._outcome(delivery, claim, attempt, newest)
             await deliveries.write(connection, [settled], now)
             await audit_log.append(
                 connection,
@@ -212,7 +215,9 @@ class Deliverer:
             )
             return settled
 
-    def _outcome(self, delivery: DeliveryRecord, claim: _Claim, attempt: Attempt) -> DeliveryRecord:
+    def _outcome(
+        self, delivery: DeliveryRecord, claim: _Claim, attempt: Attempt, newest: int | None
+    ) -> DeliveryRecord:
         now = self._clock.now()
         wait = route.back_off(
             delivery.attempts,
@@ -221,7 +226,9 @@ class Deliverer:
         )
         if attempt.verdict is Verdict.DELIVERED:
             entry_uuid = claim.document.entry_uuid if claim.document else None
-            return route.succeeded(delivery, entry_uuid=entry_uuid, now=now, code=attempt.code)
+            return route.succeeded(
+                delivery, entry_uuid=entry_uuid, generation=newest, now=now, code=attempt.code
+            )
         if attempt.verdict is Verdict.NO_ANSWER:
             return route.unanswered(delivery, now=now, wait=wait, code=attempt.code)
         if attempt.verdict is Verdict.LATER:

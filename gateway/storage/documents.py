@@ -129,6 +129,18 @@ def open_row(row: tuple[Any, ...], key: bytes) -> DocumentRecord:
     )
 
 
+async def newest_generation(
+    connection: Connection, note_id: UUID, version: int | None
+) -> int | None:
+    """The newest document generation of a version; None without one."""
+    cursor = await connection.execute(
+        "SELECT max(generation) FROM document WHERE note_id = %s AND version = %s",
+        (note_id, version),
+    )
+    row = await cursor.fetchone()
+    return row[0] if row else None
+
+
 async def entry_uuid(
     connection: Connection, note_id: UUID, version: int, generation: int
 ) -> UUID | None:

@@ -39,7 +39,14 @@ def _begun(delivery: DeliveryRecord, generation: int | None = 0) -> DeliveryReco
 
 
 def _delivered(version: int = 1) -> DeliveryRecord:
-    return route.succeeded(_begun(_wished(version)), entry_uuid=uuid4(), now=NOW, code="Success")
+    return _succeeded(_begun(_wished(version)))
+
+
+def _succeeded(begun: DeliveryRecord, generation: int | None = 0) -> DeliveryRecord:
+    entry = uuid4() if begun.operation is Operation.SUBMIT else None
+    return route.succeeded(
+        begun, entry_uuid=entry, generation=generation, now=NOW, code="Success"
+    )
 
 
 def test_a_note_never_wanted_has_no_delivery() -> None:

@@ -1,0 +1,3 @@
+"""Houses for every test of the pipeline."""
+
+from tests.pipeline.house import make_house as make_house
