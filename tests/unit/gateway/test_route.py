@@ -44,9 +44,7 @@ def _delivered(version: int = 1) -> DeliveryRecord:
 
 def _succeeded(begun: DeliveryRecord, generation: int | None = 0) -> DeliveryRecord:
     entry = uuid4() if begun.operation is Operation.SUBMIT else None
-    return route.succeeded(
-        begun, entry_uuid=entry, generation=generation, now=NOW, code="Success"
-    )
+    return route.succeeded(begun, entry_uuid=entry, generation=generation, now=NOW, code="Success")
 
 
 def test_a_note_never_wanted_has_no_delivery() -> None:
@@ -60,7 +58,7 @@ def test_a_wish_that_holds_changes_nothing() -> None:
 def test_a_first_version_is_submitted_and_then_idle() -> None:
     begun = _begun(_wished(1))
     assert (begun.state, begun.operation) == (DeliveryState.SENDING, Operation.SUBMIT)
-    done = route.succeeded(begun, entry_uuid=uuid4(), now=NOW, code="Success")
+    done = _succeeded(begun)
     assert (done.state, done.current_version, done.operation) == (DeliveryState.IDLE, 1, None)
     assert done.next_attempt_at is None
 
@@ -69,7 +67,7 @@ def test_a_second_version_waits_until_the_first_is_settled() -> None:
     sending = _begun(_wished(1))
     wished = _wished(2, sending)
     assert (wished.state, wished.operation_version) == (DeliveryState.SENDING, 1)
-    settled = route.succeeded(wished, entry_uuid=uuid4(), now=NOW, code="Success")
+    settled = _succeeded(wished)
     assert settled.state is DeliveryState.WAITING
     assert _begun(settled).operation_version == 2
 
@@ -94,7 +92,7 @@ def test_an_answer_of_later_keeps_the_ids_and_makes_a_new_message() -> None:
 def test_a_stop_deprecates_what_is_there() -> None:
     stopped = _begun(_wished(None, _delivered(1)))
     assert (stopped.operation, stopped.operation_version) == (Operation.DEPRECATE, 1)
-    done = route.succeeded(stopped, entry_uuid=None, now=NOW, code="Success")
+    done = _succeeded(stopped)
     assert (done.state, done.current_version) == (DeliveryState.IDLE, None)
     assert route.is_retired(done, 1, 0, is_offered=True)
     assert not route.is_retired(done, 1, 1, is_offered=False)
@@ -123,6 +121,22 @@ def test_a_document_made_anew_is_submitted_in_place_of_the_old() -> None:
     assert (begun.operation_generation, begun.current_entry_uuid is not None) == (1, True)
 
 
+def test_a_document_made_anew_meanwhile_is_submitted_after_its_forerunner() -> None:
+    begun = _begun(_wished(1))
+    assert route.wish_again(begun, NOW) == begun
+    waiting = _succeeded(begun, generation=1)
+    assert waiting.state is DeliveryState.WAITING
+    again = _begun(waiting, generation=1)
+    assert (again.operation_generation, again.current_entry_uuid is not None) == (1, True)
+
+
+def test_a_document_made_anew_after_a_refusal_that_is_in_doubt_clears_away_first() -> None:
+    lost = route.unanswered(_begun(_wished(1)), now=NOW, wait=LEASE, code="x")
+    refused = route.refused(_begun(lost), code="x")
+    cleared = _begun(route.wish_again(refused, NOW), generation=1)
+    assert (cleared.operation, cleared.operation_generation) == (Operation.DEPRECATE, 0)
+
+
 def test_waits_double_up_to_the_limit() -> None:
     waits = [
         route.back_off(n, first_seconds=1, limit_seconds=3600).total_seconds()
@@ -147,7 +161,7 @@ class _Peer:
     """What a destination holds, by the rules of the wire."""
 
     def __init__(self) -> None:
-        self.approved: dict[UUID, int] = {}
+        self.approved: dict[UUID, tuple[int, int]] = {}
         self.sets: set[UUID] = set()
         self.stored: list[tuple[int, int]] = []
 
@@ -160,15 +174,19 @@ class _Peer:
             assert delivery.operation_version is not None
             if delivery.current_entry_uuid is not None:
                 self.approved.pop(delivery.current_entry_uuid, None)
-            self.approved[entry] = delivery.operation_version
-            self.stored.append((delivery.operation_version, delivery.operation_generation or 0))
+            document = (delivery.operation_version, delivery.operation_generation or 0)
+            self.approved[entry] = document
+            self.stored.append(document)
         else:
             self.approved.pop(entry, None)
 
 
 EVENTS = st.lists(
     st.sampled_from(
-        ["want 1", "want 2", "want 3", "want none", "ok", "lost", "lost late", "later", "refused"]
+        [
+            *("want 1", "want 2", "want 3", "want none", "anew"),
+            *("ok", "lost", "lost late", "later", "refused"),
+        ]
     ),
     max_size=25,
 )
@@ -216,7 +234,11 @@ def test_whatever_happens_the_peer_ends_with_what_is_wanted_and_nothing_twice(
             return route.unanswered(begun, now=NOW, wait=LEASE, code="x")
         is_submit = begun.operation is Operation.SUBMIT
         return route.succeeded(
-            begun, entry_uuid=entry_of(begun) if is_submit else None, now=NOW, code="ok"
+            begun,
+            entry_uuid=entry_of(begun) if is_submit else None,
+            generation=None if wanted is None else generations.get(wanted),
+            now=NOW,
+            code="ok",
         )
 
     for event in events:
@@ -224,6 +246,11 @@ def test_whatever_happens_the_peer_ends_with_what_is_wanted_and_nothing_twice(
             word = event.split()[1]
             wanted = None if word == "none" else int(word)
             delivery = route.wish(NOTE, delivery, wanted, NOW) or delivery
+        elif delivery is not None and event == "anew":
+            # The pipeline has made a new document of the version that is wanted.
+            if delivery.wanted_version in generations:
+                generations[delivery.wanted_version] += 1
+                delivery = route.wish_again(delivery, NOW)
         elif delivery is not None:
             delivery = attempt(delivery, event)
     for _ in range(6):
@@ -231,7 +258,8 @@ def test_whatever_happens_the_peer_ends_with_what_is_wanted_and_nothing_twice(
             delivery = attempt(delivery, "ok")
     if delivery is not None and delivery.state is not DeliveryState.REFUSED:
         assert delivery.state is DeliveryState.IDLE
-        expected = [] if delivery.wanted_version is None else [delivery.wanted_version]
+        wanted = delivery.wanted_version
+        expected = [] if wanted is None else [(wanted, generations[wanted])]
         assert list(peer.approved.values()) == expected
         assert len(peer.stored) == len(set(peer.stored))
 
