@@ -23,13 +23,14 @@ import procrastinate
 import structlog
 from procrastinate.exceptions import ConnectorException
 
+from gateway.clock import SystemClock
 from gateway.errors import Unavailable
 from gateway.metrics import AUDIT_PENDING, DELIVERY_STATES
 from gateway.service.process import DELIVER_TASK, rules_stamp
 from gateway.service.work import Workshop
 from gateway.settings import Settings
 from gateway.storage import audit_log, deliveries, notes
-from gateway.storage.database import QUEUE, Database, Lane, defer_job
+from gateway.storage.database import QUEUE, Database, Lane, defer_job, overdue_jobs
 from gateway.storage.intake import PROCESS_TASK
 
 log = structlog.get_logger()
@@ -163,16 +164,7 @@ class Worker:
 
     async def rescue(self) -> int:
         """Put back the jobs of workers that died, and make up jobs that were lost."""
-        rescued = 0
-        try:
-            stalled = await self._app.job_manager.get_stalled_jobs(
-                seconds_since_heartbeat=self._settings.stalled_after_seconds
-            )
-            for job in stalled:
-                await self._app.job_manager.retry_job(job)
-                rescued += 1
-        except ConnectorException as error:
-            raise Unavailable("job engine") from error
+        rescued = await self._put_back_jobs()
         lost_before = self._workshop.clock.now() - LOST_AFTER
         async with self._database.transaction() as connection:
             lost = await notes.unprocessed(connection, lost_before, BATCH_NOTES)
@@ -185,6 +177,26 @@ class Worker:
         if rescued or lost or purged:
             log.info("worker.rescued", jobs=rescued, notes=len(lost), purged=purged)
         return 0
+
+    async def _put_back_jobs(self) -> int:
+        """Jobs are safe to run twice, so whatever looks abandoned is run again."""
+        settings = self._settings
+        jobs = self._app.job_manager
+        may_take = timedelta(
+            seconds=settings.stalled_after_seconds + 1.25 * settings.send_timeout_seconds
+        )
+        async with self._database.transaction() as connection:
+            overdue = await overdue_jobs(connection, may_take)
+        try:
+            stalled = await jobs.get_stalled_jobs(
+                seconds_since_heartbeat=settings.stalled_after_seconds
+            )
+            abandoned = {*overdue, *(job.id for job in stalled if job.id is not None)}
+            for job_id in abandoned:
+                await jobs.retry_job_by_id_async(job_id, retry_at=SystemClock().now())
+        except ConnectorException as error:
+            raise Unavailable("job engine") from error
+        return len(abandoned)
 
 
 def _groups(ids: Sequence[UUID], size: int) -> list[Sequence[UUID]]:

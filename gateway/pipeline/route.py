@@ -29,12 +29,19 @@ SETTLED: Final = frozenset({DeliveryState.IDLE, DeliveryState.WAITING, DeliveryS
 
 
 def wish(
-    note_id: UUID, delivery: DeliveryRecord | None, wanted_version: int | None, now: datetime
+    note_id: UUID,
+    delivery: DeliveryRecord | None,
+    wanted_version: int | None,
+    generation: int | None,
+    now: datetime,
 ) -> DeliveryRecord | None:
     """State what should be there; None when nothing changes.
 
     A wish that holds already stays as it is; a refused operation is tried again
     only when the wish is a new one.
+
+    Args:
+        generation: newest document generation of the wanted version.
     """
     if delivery is None:
         if wanted_version is None:
@@ -46,7 +53,7 @@ def wish(
     if wished.state is DeliveryState.REFUSED and _must_finish(wished):
         return _clear_away(wished, now)
     if wished.state in SETTLED:
-        return _settle(wished, now)
+        return _settle(wished, now, is_outdated=_is_outdated(wished, generation))
     return replace(wished, next_attempt_at=now)
 
 
@@ -99,6 +106,15 @@ def _settle(
         message_number=0,
         is_doubtful=False,
         next_attempt_at=None if holds else now,
+    )
+
+
+def _is_outdated(delivery: DeliveryRecord, generation: int | None) -> bool:
+    """Is the wanted version there, but in another document than its newest?"""
+    return (
+        delivery.wanted_version is not None
+        and delivery.wanted_version == delivery.current_version
+        and delivery.current_generation != generation
     )
 
 
@@ -227,12 +243,7 @@ def succeeded(
         )
     else:
         return _clear_away_current(delivery, now, code)
-    is_outdated = (
-        done.wanted_version is not None
-        and done.wanted_version == done.current_version
-        and done.current_generation != generation
-    )
-    settled = _settle(done, now, is_outdated=is_outdated)
+    settled = _settle(done, now, is_outdated=_is_outdated(done, generation))
     return replace(settled, attempts=0, last_code=code)
 
 

@@ -213,7 +213,11 @@ class Processor:
         self, note: NoteRecord, decided: NoteDecisions, change: NoteChange, now: datetime
     ) -> None:
         """Tell the national destination's record what should be there."""
-        wished = route.wish(note.note_id, note.delivery, decided.national_version, now)
+        wanted = decided.national_version
+        generation = next(
+            (item.generation for item in note.versions if item.version == wanted), None
+        )
+        wished = route.wish(note.note_id, note.delivery, wanted, generation, now)
         if wished is None and note.delivery is not None and _is_remade(note, change):
             wished = route.wish_again(note.delivery, now)
         if wished is not None and wished != note.delivery:

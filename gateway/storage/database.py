@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from enum import IntEnum
 from typing import Any, Final, LiteralString
 
@@ -141,3 +142,20 @@ async def defer_job(
         "::procrastinate_job_to_defer_v1])",
         (QUEUE, task, int(lane), as_json(arguments)),
     )
+
+
+OVERDUE_JOBS: Final = """
+SELECT job.id FROM procrastinate_jobs job JOIN procrastinate_events event ON event.job_id = job.id
+WHERE job.status = 'doing' AND event.type = 'started'
+GROUP BY job.id HAVING max(event.at) < now() - %s::interval
+"""
+
+
+async def overdue_jobs(connection: Connection, limit: timedelta) -> list[int]:
+    """Jobs that were started longer ago than a job may take; by the database's own clock.
+
+    Their worker is alive, or the engine would put them back itself, but it was
+    cut off from the database when it wanted to say how they ended.
+    """
+    cursor = await connection.execute(OVERDUE_JOBS, (limit,))
+    return [row[0] for row in await cursor.fetchall()]

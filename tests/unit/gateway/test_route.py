@@ -29,7 +29,7 @@ LEASE = timedelta(seconds=10)
 
 
 def _wished(version: int | None, delivery: DeliveryRecord | None = None) -> DeliveryRecord:
-    found = route.wish(NOTE, delivery, version, NOW)
+    found = route.wish(NOTE, delivery, version, 0, NOW)
     assert found is not None
     return found
 
@@ -48,11 +48,11 @@ def _succeeded(begun: DeliveryRecord, generation: int | None = 0) -> DeliveryRec
 
 
 def test_a_note_never_wanted_has_no_delivery() -> None:
-    assert route.wish(NOTE, None, None, NOW) is None
+    assert route.wish(NOTE, None, None, None, NOW) is None
 
 
 def test_a_wish_that_holds_changes_nothing() -> None:
-    assert route.wish(NOTE, _delivered(1), 1, NOW) is None
+    assert route.wish(NOTE, _delivered(1), 1, 0, NOW) is None
 
 
 def test_a_first_version_is_submitted_and_then_idle() -> None:
@@ -245,7 +245,8 @@ def test_whatever_happens_the_peer_ends_with_what_is_wanted_and_nothing_twice(
         if event.startswith("want"):
             word = event.split()[1]
             wanted = None if word == "none" else int(word)
-            delivery = route.wish(NOTE, delivery, wanted, NOW) or delivery
+            generation = None if wanted is None else generations.get(wanted, 0)
+            delivery = route.wish(NOTE, delivery, wanted, generation, NOW) or delivery
         elif delivery is not None and event == "anew":
             # The pipeline has made a new document of the version that is wanted.
             if delivery.wanted_version in generations:
