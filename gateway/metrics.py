@@ -17,6 +17,12 @@ REQUESTS: Final = Histogram(
 )
 NOTES_RECEIVED: Final = Counter("gateway_notes_received_total", "Note versions acknowledged.")
 NOTES_REJECTED: Final = Counter("gateway_notes_rejected_total", "Submissions refused.", ("code",))
+NOTES_FAILED: Final = Counter(
+    "gateway_notes_failed_total", "Notes whose processing failed; each is tried again."
+)
+LOOPS_FAILED: Final = Counter(
+    "gateway_worker_loops_failed_total", "Rounds of a worker's loop that failed.", ("loop",)
+)
 LOOKS: Final = Counter(
     "gateway_looks_total", "Looks at notes, by door and outcome.", ("door", "outcome")
 )

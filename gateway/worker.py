@@ -25,7 +25,7 @@ from procrastinate.exceptions import ConnectorException
 
 from gateway.clock import SystemClock
 from gateway.errors import Unavailable
-from gateway.metrics import AUDIT_PENDING, DELIVERY_STATES
+from gateway.metrics import AUDIT_PENDING, DELIVERY_STATES, LOOPS_FAILED
 from gateway.service.process import DELIVER_TASK, rules_stamp
 from gateway.service.work import Workshop
 from gateway.settings import Settings
@@ -44,8 +44,9 @@ HEARTBEAT_SECONDS: Final = 3.0
 def job_app(workshop: Workshop) -> procrastinate.App:
     """The job engine with our tasks; it shares our connection pool."""
     app = procrastinate.App(connector=procrastinate.PsycopgConnector())
-    # A job that hits an outage is put back; what it had done is done.
-    retry = procrastinate.RetryStrategy(max_attempts=None, wait=2, retry_exceptions=[Unavailable])
+    # A job that fails is put back, whatever the reason, and never given up; what it had
+    # done is done. The engine logs each failure.
+    retry = procrastinate.RetryStrategy(max_attempts=None, wait=2, linear_wait=2)
 
     @app.task(name=PROCESS_TASK, queue=QUEUE, retry=retry)
     async def process(
@@ -117,6 +118,12 @@ class Worker:
                 done = await step()
             except Unavailable as error:
                 log.warning("worker.loop_waits", loop=name, error=str(error))
+                done = 0
+                await asyncio.sleep(PAUSE_AFTER_TROUBLE_SECONDS)
+            except Exception:
+                # One loop in trouble must not take the others with it.
+                log.exception("worker.loop_failed", loop=name)
+                LOOPS_FAILED.labels(name).inc()
                 done = 0
                 await asyncio.sleep(PAUSE_AFTER_TROUBLE_SECONDS)
             if not done:

@@ -74,7 +74,7 @@ async def get_feed(request: Request) -> Response:
     page = await _services(request).feed.page(reader, cursor)
     if page.closed is not None:
         return _closed(page.closed)
-    return _tagged(request, page.body, page.body["notes"])
+    return _tagged(request, page.body, [page.body["notes"], page.body["placeholders"]])
 
 
 async def get_note(request: Request) -> Response:

@@ -7,6 +7,7 @@ import os
 import sys
 from datetime import timedelta
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Final
 
 from gateway.demo.samples import COPENHAGEN, note_for
@@ -16,17 +17,19 @@ from gateway.settings import Settings
 if TYPE_CHECKING:
     from gateway.demo.run import DemoOptions
 
-TOUR_NOTE_ID: Final = "tour-0001"
+TOUR_PREFIX: Final = "tour-"
 
 
 def write_tour_note(settings: Settings, data: Path, cast: dict[str, Any], now: Any) -> str:
     """Write the note of step 1 into the demo's folder; returns the id it will get."""
     local = now.astimezone(COPENHAGEN)
     practice = cast["practice-1"]
+    # A new note for every start: what became of an earlier tour's note stays as it is.
+    source_note_id = f"{TOUR_PREFIX}{token_hex(4)}"
     note = note_for(
         cast["patient-1"],
         practice,
-        source_note_id=TOUR_NOTE_ID,
+        source_note_id=source_note_id,
         created_at=(local - timedelta(minutes=20)).isoformat(timespec="seconds"),
         completed_at=(local - timedelta(minutes=5)).isoformat(timespec="seconds"),
         html="<p>Influenzavaccine givet i <b>venstre</b> overarm. Ingen gener.</p>",
@@ -35,7 +38,7 @@ def write_tour_note(settings: Settings, data: Path, cast: dict[str, Any], now: A
         json.dumps(note, ensure_ascii=False, indent=1), encoding="utf-8"
     )
     ring = KeyRing.from_file(settings.master_key_file)
-    return str(ring.note_id(practice["sor"], TOUR_NOTE_ID))
+    return str(ring.note_id(practice["sor"], source_note_id))
 
 
 def program() -> str:

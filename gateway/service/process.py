@@ -14,14 +14,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID, uuid4
+
+import structlog
 
 from consent.model import Destination
 from consent.rules import RULES_VERSION, rules_hash
 from gateway.clock import Clock
 from gateway.errors import ContentGone, GatewayError
 from gateway.keys import KeyRing, row_context, unseal
+from gateway.metrics import NOTES_FAILED
 from gateway.pipeline import route
 from gateway.pipeline.audit import AuditEntry
 from gateway.pipeline.decide import NoteDecisions, decide_note
@@ -40,7 +44,9 @@ from gateway.storage.database import Connection, Lane, defer_job
 from mappers.errors import MappingError
 from mappers.note import note_from_bytes
 
+log = structlog.get_logger()
 DELIVER_TASK = "deliver"
+TRY_AGAIN_AFTER: Final = timedelta(seconds=60)
 
 
 class StaleFacts(GatewayError):
@@ -104,7 +110,7 @@ class Processor:
             }
             if stale:
                 raise StaleFacts(stale)
-        changes = [self.plan(note, now) for note in locked]
+        changes = [self._planned(note, now) for note in locked]
         await self._store(connection, [c for c in changes if not c.is_empty], now, trigger)
         await notes.set_due(
             connection,
@@ -124,6 +130,15 @@ class Processor:
             await notes.purge(connection, note.note_id)
         await audit_log.append(connection, [entry_for_purge(note, now) for note in claimed])
         return len(claimed)
+
+    def _planned(self, note: NoteRecord, now: datetime) -> NoteChange:
+        """One note that can't be processed must not keep the others of its batch waiting."""
+        try:
+            return self.plan(note, now)
+        except Exception:
+            log.exception("process.note_failed", note_id=str(note.note_id))
+            NOTES_FAILED.inc()
+            return NoteChange(note, next_due=now + TRY_AGAIN_AFTER)
 
     def plan(self, note: NoteRecord, now: datetime) -> NoteChange:
         """What must change about one note; pure but for fresh ids and signatures."""

@@ -74,7 +74,7 @@ async def advance(
     assert row is not None
     last_seq: int = row[0]
     items = await _load(connection, actor_id, patient_id)
-    waiting = [item for item in items.values() if item.seq > after]
+    waiting = [item for item in items.values() if _is_news(item, after)]
     changed = _difference(items, visible, last_seq, page - len(waiting))
     if changed:
         await connection.execute(
@@ -95,10 +95,14 @@ async def advance(
         )
     items.update((item.note_id, item) for item in changed)
     changes = sorted(
-        (item for item in items.values() if item.seq > after and (after or not item.is_removed)),
-        key=lambda item: item.seq,
+        (item for item in items.values() if _is_news(item, after)), key=lambda item: item.seq
     )
     return changes[:page]
+
+
+def _is_news(item: FeedItem, after: int) -> bool:
+    """Does a reader at this position lack it? Who begins has nothing that could be removed."""
+    return item.seq > after and (after > 0 or not item.is_removed)
 
 
 async def _load(connection: Connection, actor_id: UUID, patient_id: UUID) -> dict[UUID, FeedItem]:

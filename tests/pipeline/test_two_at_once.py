@@ -29,6 +29,30 @@ async def _until_it_waits(house: House, task: asyncio.Task[None]) -> None:
             await asyncio.sleep(0.01)
 
 
+async def test_a_note_that_cannot_be_processed_keeps_no_other_waiting(
+    make_house: MakeHouse,
+) -> None:
+    house = await make_house()
+    async with house.process() as process:
+        for version, source in ((1, "broken"), (1, "life-1")):
+            body = note_bytes(version).replace(b"life-1", source.encode())
+            await process.intake.receive(process.sender, Incoming(PLAIN, body, None, "request"))
+        with psycopg.connect(house.settings.migration_database_url) as connection:
+            connection.execute(
+                "UPDATE note_version SET sealed_note = 'x' WHERE note_id ="
+                " (SELECT id FROM note WHERE source_note_id = 'broken')"
+            )
+        ids = [row[0] for row in house.rows("SELECT id FROM note")]
+        await process.workshop.process(ids, Lane.LIVE, "received")
+        states = house.rows(
+            "SELECT source_note_id, state, next_due_at FROM note JOIN note_version"
+            " ON note_id = note.id ORDER BY source_note_id"
+        )
+        again = house.clock.instant + timedelta(seconds=60)
+        assert states[0] == ("broken", "received", again)
+        assert states[1][:2] == ("life-1", "documented")
+
+
 async def test_the_pipeline_waits_for_what_a_sender_is_writing_down(make_house: MakeHouse) -> None:
     house = await make_house()
     async with house.process() as process:

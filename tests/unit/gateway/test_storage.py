@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import psycopg
@@ -12,7 +13,7 @@ from sqlalchemy import create_engine
 
 from gateway.errors import Unavailable
 from gateway.storage import feeds
-from gateway.storage.database import Database
+from gateway.storage.database import Database, Lane, defer_job, overdue_jobs
 from gateway.storage.migrate import migrate, sqlalchemy_url
 from gateway.storage.tables import metadata
 
@@ -66,6 +67,26 @@ async def test_a_database_that_is_away_is_told_as_unavailable() -> None:
         with pytest.raises(Unavailable):
             async with database.transaction():
                 pass
+    finally:
+        await database.close()
+
+
+async def test_a_job_whose_end_was_never_written_down_is_overdue(empty_database_url: str) -> None:
+    migrate(empty_database_url)
+    database = Database(empty_database_url, app_role="gateway_app", size=1)
+    await database.open()
+    try:
+        async with database.transaction() as connection:
+            for _ in range(2):
+                await defer_job(connection, "task", {}, Lane.LIVE)
+            await connection.execute("UPDATE procrastinate_jobs SET status = 'doing'")
+            assert await overdue_jobs(connection, timedelta(seconds=60)) == []
+        with psycopg.connect(empty_database_url) as owner:
+            owner.execute(
+                "UPDATE procrastinate_events SET at = at - interval '61 s' WHERE job_id = 1"
+            )
+        async with database.transaction() as connection:
+            assert await overdue_jobs(connection, timedelta(seconds=60)) == [1]
     finally:
         await database.close()
 
@@ -137,5 +158,21 @@ async def test_pages_are_walked_without_loss_and_without_naming_what_was_never_s
             assert removed == []
             seen += shown
         assert seen == list(gone)
+    finally:
+        await database.close()
+
+
+async def test_a_page_full_of_what_was_removed_does_not_hide_what_is_new(
+    empty_database_url: str,
+) -> None:
+    migrate(empty_database_url)
+    database = Database(empty_database_url, app_role="gateway_app", size=1)
+    await database.open()
+    try:
+        feed = _Feed(database)
+        old, new = uuid4(), uuid4()
+        await feed.page({old: (1, 0)}, page=1)
+        await feed.page({}, after=1, page=1)
+        assert (await feed.page({new: (1, 0)}, page=1))[:2] == ([new], [])
     finally:
         await database.close()
