@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.client import wait_until
 from tests.support.system import System
 
 pytestmark = [pytest.mark.postgres, pytest.mark.timeout(120)]
@@ -20,13 +19,10 @@ async def test_a_note_goes_the_whole_way_on_a_given_database(
             midnight = await client.morning()
             note_id = await client.posted(await client.note("patient-1"))
             assert note_id not in await client.feed_ids()
+            await client.until_documented(note_id)
             before = len(await client.soap_find("doctor-1", "patient-1"))
             await client.move_clock(midnight)
             assert note_id in await client.feed_ids()
 
-            async def is_everywhere() -> bool:
-                view = await client.view(note_id)
-                return bool(view["destinations"]["national"]["delivery"] == "present")
-
-            await wait_until(is_everywhere)
+            await client.until_nationally(note_id, "present")
             assert len(await client.soap_find("doctor-1", "patient-1")) == before + 1
