@@ -63,15 +63,21 @@ def _clear_away(delivery: DeliveryRecord, now: datetime) -> DeliveryRecord:
     check_delivery_move(delivery.state, DeliveryState.UNKNOWN)
     if delivery.operation is not Operation.SUBMIT:
         return replace(delivery, state=DeliveryState.UNKNOWN, next_attempt_at=now)
+    cleared = _deprecate_instead(delivery, uuid5(delivery.operation_id, "clear away"), now)
+    return replace(cleared, state=DeliveryState.UNKNOWN, next_attempt_at=now)
+
+
+def _deprecate_instead(
+    delivery: DeliveryRecord, operation_id: UUID, now: datetime
+) -> DeliveryRecord:
+    """Take away what a submission may have brought; its entry is named by the old ids."""
     return replace(
         delivery,
-        state=DeliveryState.UNKNOWN,
         operation=Operation.DEPRECATE,
-        operation_id=uuid5(delivery.operation_id, "clear away"),
+        operation_id=operation_id,
         operation_at=now,
         message_number=0,
         is_doubtful=False,
-        next_attempt_at=now,
     )
 
 
@@ -144,7 +150,7 @@ def begin(
     """
     if delivery.state is DeliveryState.UNKNOWN:
         if _is_unwanted_submission(delivery):
-            delivery = _plan_stop_of_unsettled(delivery, operation_id, now)
+            delivery = _deprecate_instead(delivery, operation_id, now)
     else:
         delivery = _plan(delivery, operation_id, generation, now)
         if delivery.operation is None:
@@ -198,20 +204,6 @@ def _plan(
         operation_generation=generation,
         operation_at=now,
         message_number=0,
-    )
-
-
-def _plan_stop_of_unsettled(
-    delivery: DeliveryRecord, operation_id: UUID, now: datetime
-) -> DeliveryRecord:
-    """Deprecate a submission that may have arrived; its entry is named by the old ids."""
-    return replace(
-        delivery,
-        operation=Operation.DEPRECATE,
-        operation_id=operation_id,
-        operation_at=now,
-        message_number=0,
-        is_doubtful=False,
     )
 
 
@@ -271,16 +263,12 @@ def _clear_away_current(delivery: DeliveryRecord, now: datetime, code: str) -> D
     """
     assert delivery.operation_id is not None
     check_delivery_move(delivery.state, DeliveryState.UNKNOWN)
+    operation_id = uuid5(delivery.operation_id, "and what it may have replaced")
     return replace(
-        delivery,
+        _deprecate_instead(delivery, operation_id, now),
         state=DeliveryState.UNKNOWN,
-        operation=Operation.DEPRECATE,
-        operation_id=uuid5(delivery.operation_id, "and what it may have replaced"),
         operation_version=delivery.current_version,
         operation_generation=delivery.current_generation,
-        operation_at=now,
-        message_number=0,
-        is_doubtful=False,
         attempts=0,
         next_attempt_at=now,
         last_code=code,

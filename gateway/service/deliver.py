@@ -154,10 +154,12 @@ class Deliverer:
         assert delivery.operation_version is not None
         assert delivery.operation_generation is not None
         number = delivery.operation_version
-        version = next(item for item in note.versions if item.version == number)
+        version = _version(note, number)
         row = await documents.one(connection, note.note_id, number, delivery.operation_generation)
         wrapped_patient = note.patient.wrapped_key
-        if row is None or not (wrapped_patient and version.wrapped_key and version.sealed_note):
+        if row is None or version is None:
+            return None, None
+        if not (wrapped_patient and version.wrapped_key and version.sealed_note):
             return None, None
         patient_key = self._ring.unwrap_patient_key(wrapped_patient, note.patient.patient_id)
         key = unseal(patient_key, version.wrapped_key, row_context("version", note.note_id, number))

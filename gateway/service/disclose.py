@@ -34,7 +34,6 @@ from gateway.pipeline.decide import disclosure_facts
 from gateway.pipeline.looks import Judged, Look
 from gateway.pipeline.read_audit import entry_for_read
 from gateway.pipeline.records import DocumentRecord, NoteRecord, VersionRecord
-from gateway.states import VersionState
 from gateway.storage import audit_log, documents, notes, patients
 from gateway.storage.database import Connection, Database
 from mappers.note import JournalNote, note_from_bytes
@@ -246,8 +245,3 @@ class Discloser:
             note_from_bytes(content),
             documents.open_row(row, key),
         )
-
-
-def is_servable(version: VersionRecord) -> bool:
-    """Has this version come far enough to be served at all?"""
-    return version.state is VersionState.DOCUMENTED
