@@ -20,7 +20,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from consent.errors import ConsentUnavailable
-from gateway.api import feed, health, submissions, xds
+from gateway.api import feed, health, oauth, submissions, xds
 from gateway.api.audit_ui import pages
 from gateway.api.problems import CPR_IN_URL, problem_response, respond
 from gateway.api.services import Services
@@ -30,6 +30,7 @@ from gateway.metrics import NOTES_REJECTED, REQUESTS
 
 log = structlog.get_logger()
 ROUTES: Final[list[BaseRoute]] = [
+    *oauth.ROUTES,
     *submissions.ROUTES,
     *feed.ROUTES,
     *xds.ROUTES,

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from gateway.errors import GatewayError
+from gateway.errors import ConfigurationFault, GatewayError
 from gateway.settings import Settings
 
 Command = Callable[[argparse.Namespace], int]
@@ -47,8 +46,13 @@ def _migrate(arguments: argparse.Namespace) -> int:
 
 
 def _practice_add(arguments: argparse.Namespace) -> int:
+    from gateway.client_keys import read_certificate, read_key_set
     from gateway.enrol import Enrolment, enrol
 
+    if not arguments.jwks and not arguments.cert:
+        raise ConfigurationFault(
+            "give the practice's keys (--jwks), a certificate (--cert) or both"
+        )
     result = asyncio.run(
         enrol(
             _settings(arguments),
@@ -56,7 +60,8 @@ def _practice_add(arguments: argparse.Namespace) -> int:
                 sor_code=arguments.sor,
                 provider_number=arguments.provider_number,
                 name=arguments.name,
-                jwks=json.loads(arguments.jwks.read_text(encoding="utf-8")),
+                jwks=read_key_set(arguments.jwks) if arguments.jwks else {},
+                certificates=[read_certificate(file) for file in arguments.cert],
                 sharing_start=arguments.sharing_start,
                 share_history=arguments.share_history,
                 enrolled=not arguments.leave,
@@ -125,7 +130,14 @@ def _add_practice(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     add.add_argument("--provider-number", required=True, help="ydernummer, leading zeros kept")
     add.add_argument("--name", required=True)
     add.add_argument(
-        "--jwks", required=True, type=Path, help="file with the practice system's public keys"
+        "--jwks", type=Path, help="file with the practice system's public keys (JWK set)"
+    )
+    add.add_argument(
+        "--cert",
+        action="append",
+        default=[],
+        type=Path,
+        help="file with its certificate (PEM); repeat it while a new one takes over",
     )
     add.add_argument(
         "--sharing-start", required=True, type=_instant, help="notes from here on are shared"

@@ -5,10 +5,14 @@ Source: design.md 3.4 (``gateway practice add``); sharing-rules 5.3.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from cryptography.x509 import Certificate
+
+from gateway.client_keys import key_of_certificate
 from gateway.clock import Clock, SystemClock
 from gateway.errors import ConfigurationFault
 from gateway.keys import KeyRing
@@ -30,21 +34,28 @@ class Enrolment:
     sor_code: str
     provider_number: str
     name: str
-    jwks: dict[str, Any]
+    jwks: Mapping[str, Any]  # may be without keys where there are certificates
     sharing_start: datetime
     share_history: bool = False
     enrolled: bool = True
+    certificates: Sequence[Certificate] = ()
 
 
 async def enrol(settings: Settings, wanted: Enrolment, clock: Clock | None = None) -> str:
     """Write the practice down; returns a sentence on what happened.
 
     Raises:
-        ConfigurationFault: no key in the key set.
+        ConfigurationFault: neither key nor certificate, or a certificate that is
+            expired or has an unsupported key.
         InvalidIdentifier: SOR code or provider number of the wrong form.
     """
-    if not wanted.jwks.get("keys"):
-        raise ConfigurationFault("the key set holds no key")
+    now = (clock or SystemClock()).now()
+    keys = [
+        *wanted.jwks.get("keys", ()),
+        *(key_of_certificate(each, now) for each in wanted.certificates),
+    ]
+    if not keys:
+        raise ConfigurationFault("neither a key nor a certificate is given")
     sor_code = SorCode(wanted.sor_code).value
     ring = KeyRing.from_file(settings.master_key_file)
     practice = PracticeRecord(
@@ -55,9 +66,8 @@ async def enrol(settings: Settings, wanted: Enrolment, clock: Clock | None = Non
         enrolled=wanted.enrolled,
         sharing_start=wanted.sharing_start,
         share_history=wanted.share_history,
-        jwks=wanted.jwks,
+        jwks={"keys": keys},
     )
-    now = (clock or SystemClock()).now()
     database = Database(settings.database_url, app_role=settings.app_role, size=1)
     await database.open()
     try:

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 
 from gateway.api.health import metrics_app
 from gateway.app import build_asgi
+from gateway.client_tls import ClientCertificateProtocol
 from gateway.logs import configure_logging
 from gateway.priority import step_back
 from gateway.settings import Settings
@@ -44,7 +45,7 @@ def _server(app: ASGIApp, settings: Settings, port: int, *, tls: bool = False) -
         host=settings.host,
         port=port,
         loop="uvloop",
-        http="httptools",
+        http=ClientCertificateProtocol if tls else "httptools",
         lifespan="off",
         log_config=None,
         access_log=False,

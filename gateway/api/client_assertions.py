@@ -1,10 +1,11 @@
 """The token endpoint for practice systems: ``client_credentials`` by ``private_key_jwt``.
 
 The system signs a short assertion with a key whose public half was given at
-enrolment; the assertion names our endpoint as its audience, lives at most five
-minutes and is accepted once.
+enrolment, as it is or in a certificate; the assertion names our endpoint as its
+audience, lives at most five minutes and is accepted once.
 
-Source: RFC 7521, RFC 7523; OpenID Connect Core 9 (private_key_jwt); design.md 3.1.
+Source: RFC 7521, RFC 7523; RFC 7515, 4.1.4 and 4.1.8 (``kid``, ``x5t#S256``);
+OpenID Connect Core 9 (private_key_jwt); design.md 3.1.
 """
 
 from __future__ import annotations
@@ -12,14 +13,16 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import orjson
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import JWKRegistry
 
+from gateway.client_keys import certificate_of_key, is_valid_at
 from gateway.clock import Clock
 from gateway.errors import GatewayError
 from gateway.pipeline.records import PracticeRecord
@@ -29,7 +32,7 @@ from gateway.storage.database import Database
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 LIFETIME_LIMIT_SECONDS: Final = 300
 CLOCK_TOLERANCE_SECONDS: Final = 60
-ALGORITHMS: Final = ("ES256", "RS256", "PS256")
+KEY_TYPES: Final = {"ES256": "EC", "RS256": "RSA", "PS256": "RSA"}  # of each algorithm
 
 
 class AssertionRefused(GatewayError):
@@ -68,7 +71,7 @@ async def authenticate(
         practice = await practices.by_sor_code(connection, claimed)
         if practice is None:
             raise AssertionRefused("invalid_client", "unknown client")
-        claims = _verify(assertion, practice)
+        claims = _verify(assertion, practice, clock.now())
         expires_at = _check(claims, practice, clock.now(), endpoint)
         fresh = await practices.use_assertion(
             connection, practice.practice_id, str(claims["jti"]), expires_at, clock.now()
@@ -79,24 +82,61 @@ async def authenticate(
 
 
 def _unverified_subject(assertion: str) -> str:
-    """The SOR code the assertion claims to come from, to find the key by."""
-    try:
-        part = assertion.split(".")[1]
-        payload = orjson.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-        subject = payload["sub"]
-    except (IndexError, KeyError, TypeError, ValueError, binascii.Error) as error:
-        raise AssertionRefused("invalid_client", "the assertion can't be read") from error
+    """The SOR code the assertion claims to come from, to find the keys by."""
+    subject = _unverified(assertion, 1).get("sub")
     if not isinstance(subject, str):
         raise AssertionRefused("invalid_client", "sub must be the SOR code")
     return subject
 
 
-def _verify(assertion: str, practice: PracticeRecord) -> dict[str, Any]:
+def _unverified(assertion: str, part: int) -> dict[str, Any]:
+    """One JSON part of the assertion as it stands there: 0 the header, 1 the claims."""
     try:
-        keys = KeySet.import_key_set({"keys": practice.jwks.get("keys", [])})
-        return dict(jwt.decode(assertion, keys, algorithms=list(ALGORITHMS)).claims)
-    except (JoseError, ValueError) as error:
-        raise AssertionRefused("invalid_client", "the signature does not verify") from error
+        text = assertion.split(".")[part]
+        found = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except (IndexError, ValueError, binascii.Error) as error:
+        raise AssertionRefused("invalid_client", "the assertion can't be read") from error
+    if not isinstance(found, dict):
+        raise AssertionRefused("invalid_client", "the assertion can't be read")
+    return found
+
+
+def _verify(assertion: str, practice: PracticeRecord, now: datetime) -> dict[str, Any]:
+    """The claims, signed by one of the practice's keys."""
+    for key in _candidates(_unverified(assertion, 0), practice, now):
+        with suppress(JoseError, ValueError, TypeError, KeyError):
+            imported = JWKRegistry.import_key(key)
+            return dict(jwt.decode(assertion, imported, algorithms=list(KEY_TYPES)).claims)
+    raise AssertionRefused("invalid_client", "the signature does not verify")
+
+
+def _candidates(
+    header: Mapping[str, Any], practice: PracticeRecord, now: datetime
+) -> list[dict[str, Any]]:
+    """The keys the header may mean: by ``kid`` and ``x5t#S256`` if it has them, by type otherwise.
+
+    Raises:
+        AssertionRefused: it means a certificate, and that is out of date.
+    """
+    key_type = KEY_TYPES.get(str(header.get("alg")))
+    meant = [
+        key
+        for key in practice.jwks.get("keys", [])
+        if key.get("kty") == key_type
+        and all(
+            name not in header or name not in key or header[name] == key[name]
+            for name in ("kid", "x5t#S256")
+        )
+    ]
+    valid = [key for key in meant if _is_usable(key, now)]
+    if meant and not valid:
+        raise AssertionRefused("invalid_client", "the certificate is out of date")
+    return valid
+
+
+def _is_usable(key: Mapping[str, Any], now: datetime) -> bool:
+    certificate = certificate_of_key(key)
+    return certificate is None or is_valid_at(certificate, now)
 
 
 def _check(

@@ -269,6 +269,8 @@ class System:
             signing_certificate_file=pki / "gateway" / "signing.pem",
             system_key_file=pki / "gateway" / "system.key",
             system_certificate_file=pki / "gateway" / "system.pem",
+            server_key_file=pki / "gateway" / "server.key",
+            server_certificate_file=pki / "gateway" / "server.pem",
             trusted_sts_file=pki / "sts" / "sts.pem",
             client_ca_file=pki / "ca" / "bundle.pem",
             sts_url=f"{self.doubles_url}/sts/services/NewSecurityTokenService",
