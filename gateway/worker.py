@@ -26,7 +26,7 @@ from procrastinate.exceptions import ConnectorException
 from gateway.clock import SystemClock
 from gateway.errors import Unavailable
 from gateway.metrics import AUDIT_PENDING, DELIVERY_STATES, LOOPS_FAILED
-from gateway.service.process import DELIVER_TASK, rules_stamp
+from gateway.service.process import DELIVER_TASK, TRY_AGAIN_AFTER, rules_stamp
 from gateway.service.work import Workshop
 from gateway.settings import Settings
 from gateway.storage import audit_log, deliveries, notes
@@ -172,9 +172,11 @@ class Worker:
     async def rescue(self) -> int:
         """Put back the jobs of workers that died, and make up jobs that were lost."""
         rescued = await self._put_back_jobs()
-        lost_before = self._workshop.clock.now() - LOST_AFTER
+        now = self._workshop.clock.now()
         async with self._database.transaction() as connection:
-            lost = await notes.unprocessed(connection, lost_before, BATCH_NOTES)
+            lost = await notes.unprocessed(
+                connection, now - LOST_AFTER, BATCH_NOTES, due_after=now + TRY_AGAIN_AFTER
+            )
             if lost:
                 await self._workshop.processor.process(connection, lost, Lane.LIVE, "rescue")
             purged = await self._workshop.processor.purge(connection, BATCH_NOTES)

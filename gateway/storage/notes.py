@@ -281,12 +281,19 @@ async def claim_unpurged(connection: Connection, limit: int) -> list[UUID]:
     return [row[0] for row in await cursor.fetchall()]
 
 
-async def unprocessed(connection: Connection, before: datetime, limit: int) -> list[UUID]:
-    """Notes with a version that was received before ``before`` and not taken further."""
+async def unprocessed(
+    connection: Connection, before: datetime, limit: int, *, due_after: datetime
+) -> list[UUID]:
+    """Notes with a version that was received before ``before`` and not taken further.
+
+    What the timers take up by ``due_after`` is left to them: notes that failed and
+    are to be tried again would otherwise fill the batch, and no other get a turn.
+    """
     cursor = await connection.execute(
-        "SELECT DISTINCT note_id FROM note_version WHERE state = 'received'"
-        " AND received_at < %s LIMIT %s",
-        (before, limit),
+        "SELECT DISTINCT v.note_id FROM note_version v JOIN note n ON n.id = v.note_id"
+        " WHERE v.state = 'received' AND v.received_at < %s"
+        " AND (n.next_due_at IS NULL OR n.next_due_at > %s) LIMIT %s",
+        (before, due_after, limit),
     )
     return [row[0] for row in await cursor.fetchall()]
 
