@@ -73,7 +73,8 @@ def _practice_add(arguments: argparse.Namespace) -> int:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    from gateway.demo.run import DemoOptions, run_demo
+    from gateway.demo.options import DemoOptions
+    from gateway.demo.run import run_demo
 
     return run_demo(
         DemoOptions(

@@ -11,7 +11,7 @@ import asyncio
 import os
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -21,6 +21,7 @@ import psycopg
 from consent.times import COPENHAGEN, next_midnight
 from gateway.demo.client import DemoClient
 from gateway.demo.environment import write_environment
+from gateway.demo.options import DemoOptions, check_ports
 from gateway.demo.samples import load_samples
 from gateway.demo.tour import print_tour, write_tour_note
 from gateway.embedded_postgres import EmbeddedPostgres
@@ -38,22 +39,14 @@ DATABASE: Final = "gateway"
 APP_ROLE: Final = "gateway_app"
 
 
-@dataclass(frozen=True, slots=True)
-class DemoOptions:
-    """The options of the command line."""
-
-    port: int
-    tls_port: int
-    doubles_port: int
-    doubles_tls_port: int
-    data: Path
-    time: datetime | None
-    empty: bool
-
-
 def run_demo(options: DemoOptions) -> int:
-    """Run until Ctrl-C; returns the exit code."""
+    """Run until Ctrl-C; returns the exit code.
+
+    Raises:
+        ConfigurationFault: a port is taken; nothing was started.
+    """
     started = time.monotonic()
+    check_ports(options.ports())
     data = _make_data(options.data)
     with Supervisor(data / "log") as supervisor:
         try:
@@ -138,7 +131,7 @@ def _settings(
         port=options.port,
         tls_port=options.tls_port,
         public_url=f"http://127.0.0.1:{options.port}",
-        metrics_port=options.port + 1,
+        metrics_port=options.metrics_port,
         master_key_file=data / "keys" / "master.key",
         audit_key_file=data / "keys" / "audit.key",
         anchor_file=data / "anchor" / "heads.jsonl",

@@ -8,14 +8,12 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 from secrets import token_hex
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from gateway.demo.options import DemoOptions
 from gateway.demo.samples import COPENHAGEN, note_for
 from gateway.keys import KeyRing
 from gateway.settings import Settings
-
-if TYPE_CHECKING:
-    from gateway.demo.run import DemoOptions
 
 TOUR_PREFIX: Final = "tour-"
 

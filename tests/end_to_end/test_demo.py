@@ -21,7 +21,7 @@ import aiohttp
 import pytest
 
 from tests.support.postgres import create_database, drop_database
-from tests.support.system import free_port
+from tests.support.system import free_port, free_ports
 
 pytestmark = pytest.mark.postgres
 
@@ -83,7 +83,7 @@ def folder() -> Iterator[Path]:
 @contextmanager
 def demo(folder: Path, environment: dict[str, str]) -> Iterator[Demo]:
     """Start a demo on free ports and read until the tour stands there."""
-    port = free_port()
+    port = free_ports(3)  # its own, and the metrics of api and worker
     names = ("--tls-port", "--doubles-port", "--doubles-tls-port")
     ports = [word for name in names for word in (name, str(free_port()))]
     started = time.monotonic()

@@ -55,6 +55,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def free_ports(count: int) -> int:
+    """The first of so many ports in a row that nobody listens on."""
+    while True:
+        first = free_port()
+        with ExitStack() as probes, suppress(OSError, OverflowError):
+            for number in range(first, first + count):
+                probes.enter_context(socket.create_server(("127.0.0.1", number)))
+            return first
+
+
 @cache
 def _keys_and_certificates() -> Path:
     """Made once a run: each system gets a copy."""
