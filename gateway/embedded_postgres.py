@@ -75,7 +75,7 @@ DEFAULT_SETTINGS: Mapping[str, str] = MappingProxyType(
         # Nobody replicates from this server.
         "wal_level": "minimal",
         "max_wal_senders": "0",
-        "max_wal_size": "512MB",
+        "max_wal_size": "2GB",
         "jit": "off",
         "max_parallel_workers_per_gather": "0",
         "timezone": "UTC",

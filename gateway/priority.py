@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-_NICENESS: Final = 10
+_NICENESS: Final = 19
 # Linux ranks whole sessions before it ranks processes (sched(7), autogroup), and our
 # supervisor gives each process a session of its own.
 _SESSION_NICENESS: Final = Path("/proc/self/autogroup")

@@ -34,6 +34,7 @@ from gateway.storage.database import QUEUE, Database, Lane, defer_job, overdue_j
 from gateway.storage.intake import PROCESS_TASK
 
 log = structlog.get_logger()
+RECEIVED: Final = "received"
 BATCH_NOTES: Final = 100
 LOST_AFTER: Final = timedelta(seconds=60)
 PAUSE_AFTER_TROUBLE_SECONDS: Final = 1.0
@@ -48,11 +49,17 @@ def job_app(workshop: Workshop) -> procrastinate.App:
     # done is done. The engine logs each failure.
     retry = procrastinate.RetryStrategy(max_attempts=None, wait=2, linear_wait=2)
 
-    @app.task(name=PROCESS_TASK, queue=QUEUE, retry=retry)
+    @app.task(name=PROCESS_TASK, queue=QUEUE, retry=retry, pass_context=True)
     async def process(
-        note_ids: list[str], lane: int = int(Lane.LIVE), trigger: str = "received"
+        context: procrastinate.JobContext,
+        note_ids: list[str],
+        lane: int = int(Lane.LIVE),
+        trigger: str = RECEIVED,
     ) -> None:
-        await workshop.process([UUID(each) for each in note_ids], Lane(lane), trigger)
+        # What has failed once runs alone, so that it takes no others with it.
+        company = trigger == RECEIVED and context.job.attempts == 0
+        ids = [UUID(each) for each in note_ids]
+        await workshop.process(ids, Lane(lane), trigger, company=company)
 
     @app.task(name=DELIVER_TASK, queue=QUEUE, retry=retry)
     async def deliver(note_ids: list[str]) -> None:
@@ -145,7 +152,7 @@ class Worker:
         return len(due) + len(waiting)
 
     async def seal(self) -> int:
-        """Seal pending audit entries; returns how many.
+        """Seal pending audit entries; returns how many, or 0 when no full batch was there.
 
         Anchoring comes first: it refuses when the anchor knows a head that the database
         has lost, and nothing may be sealed on top of a log that went back in time.
@@ -158,7 +165,8 @@ class Worker:
             )
         async with self._database.transaction() as connection:
             await audit_log.anchor(connection, self._workshop.anchor)
-        return sealed
+        # Few large batches cost less than many small ones.
+        return sealed if sealed == audit_log.BATCH_ENTRIES else 0
 
     async def renew_decisions(self) -> int:
         """Decide anew what was decided under other rules; returns how many notes."""

@@ -21,7 +21,7 @@ log = structlog.get_logger()
 ItemT = TypeVar("ItemT")
 OutcomeT = TypeVar("OutcomeT")
 WAITING_LIMIT: Final = 2_000
-PAUSE_SECONDS: Final = 0.003
+PAUSE_SECONDS: Final = 0.001
 
 
 @dataclass(slots=True)
@@ -49,7 +49,7 @@ class GroupCommitter(Generic[ItemT, OutcomeT]):
         *,
         limit: int,
         writers: int = 2,
-        gather_seconds: float = 0.03,
+        gather_seconds: float = 0.006,
     ) -> None:
         self._commit = commit
         self._limit = limit

@@ -19,10 +19,18 @@ from gateway.service.deliver import Deliverer
 from gateway.service.process import Processor, StaleFacts
 from gateway.storage import notes, patients
 from gateway.storage.audit_signer import AnchorFile, AuditSigner
-from gateway.storage.database import Connection, Database, Lane, defer_job
+from gateway.storage.database import (
+    Connection,
+    Database,
+    Lane,
+    absorb_jobs,
+    defer_job,
+    flush_later,
+)
 from gateway.storage.intake import PROCESS_TASK
 
 log = structlog.get_logger()
+ABSORBED_JOBS: Final = 8
 REFRESH_BATCH: Final = 20
 ASKED_AT_ONCE: Final = 8
 REGISTER_SECONDS: Final = 3.0
@@ -42,17 +50,28 @@ class Workshop:
     anchor: AnchorFile
     fact_max_age: timedelta
 
-    async def process(self, note_ids: Sequence[UUID], lane: Lane, trigger: str) -> None:
+    async def process(
+        self, note_ids: Sequence[UUID], lane: Lane, trigger: str, *, company: bool = False
+    ) -> None:
         """Decide, map, sign and route these notes; facts of their patients first.
 
         A register that does not answer costs nothing but openness: the patient
         counts as protected until it does.
+
+        Args:
+            company: do the work of other new submissions that wait in the lane too.
         """
         try:
             async with self.database.transaction() as connection:
+                await flush_later(connection)
+                others = (
+                    await absorb_jobs(connection, PROCESS_TASK, lane, ABSORBED_JOBS)
+                    if company
+                    else ()
+                )
                 await self.processor.process(
                     connection,
-                    note_ids,
+                    [*note_ids, *others],
                     lane,
                     trigger,
                     facts_after=self.clock.now() - self.fact_max_age,
@@ -60,6 +79,7 @@ class Workshop:
         except StaleFacts as stale:
             await self._refresh(stale.patient_ids)
             async with self.database.transaction() as connection:
+                await flush_later(connection)
                 await self.processor.process(connection, note_ids, lane, trigger)
 
     async def deliver(self, note_ids: Sequence[UUID]) -> None:

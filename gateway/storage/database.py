@@ -7,11 +7,15 @@ belongs together.
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from enum import IntEnum
 from typing import Any, Final, LiteralString
+from uuid import UUID
+from weakref import WeakKeyDictionary
 
 import orjson
 import psycopg
@@ -26,6 +30,8 @@ from gateway.errors import Unavailable
 Connection = AsyncConnection[TupleRow]
 QUEUE: Final = "pipeline"
 CONNECT_SECONDS: Final = 5.0
+CHECK_AGAIN_SECONDS: Final = 0.2
+_checked_at: Final[WeakKeyDictionary[Connection, float]] = WeakKeyDictionary()
 
 
 class Lane(IntEnum):
@@ -46,6 +52,14 @@ def as_json(value: Any) -> str:
 async def _configure(connection: Connection) -> None:
     set_json_dumps(as_json, connection)
     set_json_loads(orjson.loads, connection)
+
+
+async def _check(connection: Connection) -> None:
+    """Ask the server whether it is there, unless it answered a moment ago."""
+    now = time.monotonic()
+    if now - _checked_at.get(connection, -math.inf) > CHECK_AGAIN_SECONDS:
+        await AsyncConnectionPool.check_connection(connection)
+        _checked_at[connection] = now
 
 
 def connection_info(database_url: str, app_role: str) -> str:
@@ -75,7 +89,7 @@ class Database:
             timeout=CONNECT_SECONDS,
             reconnect_timeout=2.0,
             configure=_configure,
-            check=AsyncConnectionPool.check_connection,
+            check=_check,
         )
 
     async def open(self) -> None:
@@ -142,6 +156,41 @@ async def defer_job(
         "::procrastinate_job_to_defer_v1])",
         (QUEUE, task, int(lane), as_json(arguments)),
     )
+
+
+ABSORB_JOBS: Final = """
+DELETE FROM procrastinate_jobs WHERE id IN (
+    SELECT id FROM procrastinate_jobs
+    WHERE queue_name = %s AND task_name = %s AND priority = %s AND status = 'todo'
+          AND attempts = 0 AND scheduled_at IS NULL AND args - 'note_ids' = '{}'
+    ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)
+RETURNING args
+"""
+
+
+async def absorb_jobs(connection: Connection, task: str, lane: Lane, limit: int) -> list[UUID]:
+    """Take over jobs that nobody has begun, inside the caller's transaction.
+
+    Whoever does their work in the same transaction saves the engine a turn for
+    each; if it is rolled back, they are waiting again as if nothing had been.
+    Jobs that have failed before are left to run alone, and so are those whose
+    arguments say more than which notes.
+
+    Returns:
+        The notes they were for.
+    """
+    cursor = await connection.execute(ABSORB_JOBS, (QUEUE, task, int(lane), limit))
+    return [UUID(each) for row in await cursor.fetchall() for each in row[0]["note_ids"]]
+
+
+async def flush_later(connection: Connection) -> None:
+    """Let this transaction's commit return before it is on disk.
+
+    Only for work that a job does again when it was lost. The server writes its
+    log in order, so whatever is committed later and waited for (a reader's audit
+    entry, a delivery about to be sent) has this on disk too.
+    """
+    await connection.execute("SET LOCAL synchronous_commit = off")
 
 
 OVERDUE_JOBS: Final = """
