@@ -21,8 +21,8 @@ from gateway.api.json_body import parse_json
 from gateway.api.principals import PracticePrincipal
 from gateway.api.services import Services
 from gateway.errors import NotAuthorized, NoteRejected, NoteUnknown
+from gateway.pipeline import intake_issues
 from gateway.service.receive import FHIR_JSON, MEDIA_TYPES, Incoming, Sender
-from mappers.issues import Issue
 
 JSON: Final = "application/json"
 
@@ -72,7 +72,8 @@ async def read_body(request: Request, limit_bytes: int) -> bytes | None:
 async def _incoming(request: Request) -> Incoming | Response:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in MEDIA_TYPES:
-        raise NoteRejected([_media_type_issue()], 415)
+        issue = intake_issues.media_type_unknown(MEDIA_TYPES)
+        raise NoteRejected([issue], intake_issues.UNKNOWN_MEDIA_TYPE)
     body = await read_body(request, _services(request).settings.body_limit_bytes)
     if body is None:
         return problems.problem_response(problems.BODY_TOO_LARGE)
@@ -82,17 +83,6 @@ async def _incoming(request: Request) -> Incoming | Response:
         body,
         context.encode("latin-1") if context is not None and media_type == FHIR_JSON else None,
         request_id_of(request),
-    )
-
-
-def _media_type_issue() -> Issue:
-    known = ", ".join(MEDIA_TYPES)
-    return Issue(
-        "BODY-MALFORMED",
-        "header Content-Type",
-        "media type",
-        f"Indholdstypen kendes ikke. Brug en af: {known}.",
-        f"The media type is not known. Use one of: {known}.",
     )
 
 
@@ -112,13 +102,13 @@ async def post_note(request: Request) -> Response:
 
 
 async def validate_note(request: Request) -> Response:
-    """``POST /practice/v1/notes:validate``: the same checks, nothing stored."""
+    """``POST /practice/v1/notes:validate``: what sending it would be answered; nothing stored."""
     sender = await _sender(request)
     incoming = await _incoming(request)
     if isinstance(incoming, Response):
         return incoming
-    warnings = await _services(request).intake.validate(sender, incoming)
-    return _json({"valid": True, "warnings": [warning.to_json() for warning in warnings]})
+    forecast = await _services(request).intake.validate(sender, incoming)
+    return _json(forecast.to_json())
 
 
 async def get_note(request: Request) -> Response:

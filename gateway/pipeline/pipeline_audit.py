@@ -70,7 +70,7 @@ def entry_for_refusal(item: Submission, refused: Refused) -> AuditEntry:
         item.practice_id,
         item.facts.author_org,
         item.request_id,
-        [refused.issue],
+        refused.issues,
         item.received_at,
     )
 

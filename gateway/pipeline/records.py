@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from gateway.states import DeliveryState, Operation, VersionState
-from mappers.issues import Issue
+from mappers.issues import Issue, Places
 
 JsonObject = dict[str, Any]
 
@@ -91,7 +91,8 @@ class Submission:
     """A valid note on its way into the store.
 
     ``named_markings`` are those the sender wrote; the others stay as they are.
-    ``content_mac`` compares contents without opening them (markings aside).
+    ``content_mac`` compares contents without opening them (markings aside);
+    ``places`` tells where the body it came in has its fields.
     """
 
     practice_id: UUID
@@ -109,6 +110,7 @@ class Submission:
     receipt_id: UUID
     received_at: datetime
     request_id: str
+    places: Places
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +140,30 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """A submission the store can't take: conflicts, old versions, 409 and 403."""
+class Forecast:
+    """What sending a good note would be answered.
 
-    status: int
-    issue: Issue
+    ``replayed``: the receipt that the same content has already; None: it is new.
+    """
+
+    warnings: tuple[JsonObject, ...]
+    replayed: Receipt | None = None
+
+    def to_json(self) -> JsonObject:
+        """The body of the answer."""
+        return {
+            "valid": True,
+            "status": 202 if self.replayed is None else 200,
+            "warnings": list(self.warnings),
+            "receipt": None if self.replayed is None else self.replayed.to_json(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A submission the store can't take: not enrolled, conflicts, old versions."""
+
+    issues: tuple[Issue, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,15 @@
 """Sender and raw bytes to receipt: the first step of the pipeline.
 
     1. read     bytes to a JournalNote, or all faults at once    (mappers)
-    2. check    what needs the sender or the clock               (here)
-    3. store    note, audit entry and job in one shared commit   (storage.intake)
-    4. answer   the receipt, only after the commit
+    2. check    what needs the sender or the clock               (pipeline.intake_judge)
+    3. judge    what needs the store; with step 4, under its locks    (the same)
+    4. store    note, audit entry and job in one shared commit   (storage.intake)
+    5. answer   the receipt, only after the commit
 
 The first thing stored is a valid note. Of a note that is refused nothing is
-stored but an audit entry with the codes.
+stored but an audit entry with the codes. With faults found in steps 1 and 2 the
+note will not be stored, so step 3 reads without locks and adds what it finds:
+the sender gets all faults at once. Validating takes steps 1 to 3 that way.
 
 Source: design.md 3.1; sharing-rules 5.1 rows 1-3.
 """
@@ -21,7 +24,6 @@ from uuid import UUID, uuid4
 
 import psycopg
 
-from consent.publication_facts import CLOCK_TOLERANCE
 from consent.sensitivity import derived_categories
 from gateway.clock import Clock
 from gateway.errors import NoteRejected
@@ -29,11 +31,22 @@ from gateway.keys import KeyRing
 from gateway.metrics import NOTES_RECEIVED
 from gateway.pipeline import intake_issues
 from gateway.pipeline.audit import AuditEntry
-from gateway.pipeline.pipeline_audit import entry_for_rejection
-from gateway.pipeline.records import JsonObject, Receipt, Refused, Submission, VersionFacts
+from gateway.pipeline.intake_issues import status_of
+from gateway.pipeline.intake_judge import Claim, Verdict, check_sender_and_clock, judge
+from gateway.pipeline.pipeline_audit import entry_for_refusal, entry_for_rejection
+from gateway.pipeline.records import (
+    Forecast,
+    JsonObject,
+    Receipt,
+    Refused,
+    Submission,
+    VersionFacts,
+)
 from gateway.service.group_commit import GroupCommitter
 from gateway.storage.database import Database
-from gateway.storage.intake import Outcome, PatientKeys, store_group
+from gateway.storage.intake import Outcome, store_group
+from gateway.storage.intake_standing import standing_of
+from gateway.storage.patient_keys import PatientKeys
 from mappers.issues import Issue, Reading
 from mappers.note import JournalNote, content_key, note_to_bytes
 from mappers.practice.medcom import read_bundle
@@ -94,58 +107,74 @@ class Intake:
             NoteRejected: with every fault and the status to answer with.
             Unavailable: store or audit log away; nothing was stored.
         """
-        note, warnings = await self._checked(sender, incoming)
-        submission = self._submission(sender, incoming, note, warnings)
+        reading = read(incoming)
+        faults = self._faults(sender, reading)
+        if faults or reading.note is None:
+            faults += (await self._judged(sender, reading)).issues
+            await self._note_rejection(sender, incoming, faults)
+            raise NoteRejected(faults, status_of(faults))
+        submission = self._submission(sender, incoming, reading.note, reading)
         outcome = await self._committer.submit(submission, submission.note_id)
         if isinstance(outcome, Refused):
-            raise NoteRejected([outcome.issue], outcome.status)
+            raise NoteRejected(outcome.issues, status_of(outcome.issues))
         assert outcome is not None
         NOTES_RECEIVED.inc()
         return outcome
 
-    async def validate(self, sender: Sender, incoming: Incoming) -> tuple[Issue, ...]:
-        """The checks of :meth:`receive`, nothing stored; the warnings of a good note.
+    async def validate(self, sender: Sender, incoming: Incoming) -> Forecast:
+        """The checks of :meth:`receive` and what it would answer now; nothing is stored.
 
         Raises:
-            NoteRejected: with every fault.
+            NoteRejected: with every fault and the status to answer with.
+            Unavailable: the store is away.
         """
         reading = read(incoming)
-        issues, status = self._faults(sender, reading)
-        if issues:
-            raise NoteRejected(issues, status)
-        return tuple(reading.warnings)
+        verdict = await self._judged(sender, reading)
+        faults = [*self._faults(sender, reading), *verdict.issues]
+        if faults:
+            raise NoteRejected(faults, status_of(faults))
+        if verdict.replayed is not None:
+            return Forecast(verdict.replayed.warnings, verdict.replayed)
+        warnings = (*reading.warnings, *verdict.warnings)
+        return Forecast(tuple(warning.to_json() for warning in warnings))
 
-    async def _checked(
-        self, sender: Sender, incoming: Incoming
-    ) -> tuple[JournalNote, tuple[Issue, ...]]:
-        reading = read(incoming)
-        issues, status = self._faults(sender, reading)
-        if issues or reading.note is None:
-            entry = entry_for_rejection(
-                sender.practice_id, sender.sor_code, incoming.request_id, issues, self._clock.now()
-            )
-            await self._committer.submit(entry, object())
-            raise NoteRejected(issues, status)
-        return reading.note, tuple(reading.warnings)
+    def _faults(self, sender: Sender, reading: Reading) -> list[Issue]:
+        """What is found without asking the store."""
+        asked = check_sender_and_clock(reading.legible, sender.sor_code, self._clock.now())
+        return [*reading.issues, *asked]
 
-    def _faults(self, sender: Sender, reading: Reading) -> tuple[list[Issue], int]:
-        issues = list(reading.issues)
-        note = reading.note
-        status = 422
-        if note is not None:
-            if note.status != "draft" and note.completed_at > self._clock.now() + CLOCK_TOLERANCE:
-                issues.append(intake_issues.completed_in_future())
-            if note.organization.sor_code != sender.sor_code:
-                issues.append(intake_issues.sor_not_yours())
-                status = 403
-        return issues, status
+    async def _judged(self, sender: Sender, reading: Reading) -> Verdict:
+        """What the store has to say now, of as much as could be read."""
+        legible, note = reading.legible, reading.note
+        note_id = None
+        # Under another clinic's code the sender has no note.
+        is_own = legible.sor_code in (None, sender.sor_code)
+        if is_own and legible.source_note_id is not None:
+            note_id = self._ring.note_id(sender.sor_code, legible.source_note_id)
+        claim = Claim(
+            legible.places,
+            legible.version,
+            None if legible.cpr is None else self._ring.person_id(legible.cpr),
+            None if note is None else self._ring.content_mac(content_key(note)),
+        )
+        async with self._database.transaction() as connection:
+            standing = await standing_of(connection, sender.practice_id, note_id, legible.version)
+        return judge(claim, standing)
+
+    async def _note_rejection(
+        self, sender: Sender, incoming: Incoming, faults: Sequence[Issue]
+    ) -> None:
+        entry = entry_for_rejection(
+            sender.practice_id, sender.sor_code, incoming.request_id, faults, self._clock.now()
+        )
+        await self._committer.submit(entry, object())
 
     def _submission(
         self,
         sender: Sender,
         incoming: Incoming,
         note: JournalNote,
-        warnings: Sequence[Issue],
+        reading: Reading,
     ) -> Submission:
         return Submission(
             practice_id=sender.practice_id,
@@ -159,10 +188,11 @@ class Intake:
             content_sha256=sha256(incoming.body).digest(),
             facts=version_facts(note),
             named_markings=named_markings(note),
-            warnings=tuple(warning.to_json() for warning in warnings),
+            warnings=tuple(warning.to_json() for warning in reading.warnings),
             receipt_id=uuid4(),
             received_at=self._clock.now(),
             request_id=incoming.request_id,
+            places=reading.legible.places,
         )
 
     async def _store(self, group: Sequence[Submission | AuditEntry]) -> Sequence[Outcome | None]:
@@ -176,7 +206,10 @@ class Intake:
         try:
             return (await self._store_together([item]))[0]
         except psycopg.DataError:
-            return Refused(422, intake_issues.unstorable())
+            refused = Refused((intake_issues.unstorable(),))
+        if isinstance(item, Submission):
+            await self._store_together([entry_for_refusal(item, refused)])
+        return refused
 
     async def _store_together(
         self, group: Sequence[Submission | AuditEntry]
@@ -185,7 +218,7 @@ class Intake:
         rejections = [item for item in group if isinstance(item, AuditEntry)]
         async with self._database.transaction() as connection:
             outcomes, keys = await store_group(
-                connection, self._ring, self._patient_keys, submissions, rejections
+                connection, self._patient_keys, submissions, rejections
             )
         self._patient_keys.keep(keys)
         remaining = iter(outcomes)

@@ -13,31 +13,23 @@ including the job. There is no state in between.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, LiteralString
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
 from consent.times import next_midnight
-from gateway.keys import KeyRing, new_key, row_context, seal
-from gateway.pipeline import intake_issues
 from gateway.pipeline.audit import AuditEntry
+from gateway.pipeline.intake_judge import Claim, KnownNote, Standing, Verdict, judge
 from gateway.pipeline.markings import DEFAULT_MARKINGS, merge_markings
 from gateway.pipeline.pipeline_audit import entry_for_receipt, entry_for_refusal
-from gateway.pipeline.records import JsonObject, Receipt, Refused, Submission
+from gateway.pipeline.records import Receipt, Refused, Submission
 from gateway.states import VersionState
 from gateway.storage import audit_log
 from gateway.storage.database import Connection, Lane, as_json, copy_rows, defer_job
+from gateway.storage.intake_new import PROCESS_TASK, Newcomer, store_new, version_values
+from gateway.storage.intake_standing import earlier_versions, enrolled_practices, known_notes
+from gateway.storage.patient_keys import PatientKeys
 
 Outcome = Receipt | Refused
-PROCESS_TASK: Final = "process"
-
-INSERT_PATIENTS: Final = """
-INSERT INTO patient (id, cpr_hash, wrapped_key, sealed_cpr)
-SELECT * FROM unnest(%b::uuid[], %b::bytea[], %b::bytea[], %b::bytea[])
-ON CONFLICT DO NOTHING RETURNING id
-"""
 
 INSERT_NOTES: Final = """
 INSERT INTO note (id, practice_id, source_note_id, patient_id, newest_version, markings,
@@ -48,18 +40,6 @@ FROM unnest(%b::uuid[], %b::uuid[], %b::text[], %b::uuid[], %b::int[], %b::text[
      AS g (id, practice_id, source_note_id, patient_id, version, markings, due)
 ORDER BY id
 ON CONFLICT DO NOTHING RETURNING id
-"""
-
-LOCK_NOTES: Final = """
-SELECT id, patient_id, newest_version, markings, markings_revision, withdrawn_at
-FROM note WHERE id = ANY(%b) ORDER BY id FOR UPDATE
-"""
-
-EXISTING_VERSIONS: Final = """
-SELECT v.note_id, v.version, v.receipt_id, v.content_sha256, v.content_mac, v.received_at,
-       v.state, v.warnings
-FROM note_version v
-JOIN unnest(%b::uuid[], %b::int[]) AS g (note_id, version) USING (note_id, version)
 """
 
 VERSION_TYPES: Final[Mapping[LiteralString, LiteralString]] = {
@@ -85,79 +65,8 @@ WHERE note.id = g.id
 """
 
 
-@dataclass(frozen=True, slots=True)
-class _KnownNote:
-    patient_id: UUID
-    newest_version: int
-    markings: JsonObject
-    is_withdrawn: bool
-
-
-class PatientKeys:
-    """Keys of patients this process has met, so that they need not be read again.
-
-    Only keys that a commit has made lasting are kept; at most ``limit`` of them.
-    """
-
-    def __init__(self, ring: KeyRing, limit: int = 20_000) -> None:
-        self._ring = ring
-        self._limit = limit
-        self._keys: dict[UUID, bytes] = {}
-
-    async def ensure(self, connection: Connection, people: dict[UUID, str]) -> dict[UUID, bytes]:
-        """The key of each patient, making those that are new.
-
-        Args:
-            people: patient id to CPR number.
-        """
-        found = {id_: self._keys[id_] for id_ in people if id_ in self._keys}
-        missing = sorted(id_ for id_ in people if id_ not in found)
-        if not missing:
-            return found
-        found |= await self._read(connection, missing)
-        fresh = [id_ for id_ in missing if id_ not in found]
-        if fresh:
-            made = {id_: new_key() for id_ in fresh}
-            cursor = await connection.execute(
-                INSERT_PATIENTS,
-                (
-                    fresh,
-                    [self._ring.cpr_hash(people[id_]) for id_ in fresh],
-                    [self._ring.wrap_patient_key(made[id_], id_) for id_ in fresh],
-                    [
-                        seal(made[id_], people[id_].encode(), row_context("cpr", id_))
-                        for id_ in fresh
-                    ],
-                ),
-            )
-            inserted = {row[0] for row in await cursor.fetchall()}
-            found |= {id_: made[id_] for id_ in inserted}
-            # Another process was first with these: its key counts.
-            found |= await self._read(connection, [id_ for id_ in fresh if id_ not in inserted])
-        return found
-
-    async def _read(self, connection: Connection, ids: list[UUID]) -> dict[UUID, bytes]:
-        if not ids:
-            return {}
-        cursor = await connection.execute(
-            "SELECT id, wrapped_key FROM patient WHERE id = ANY(%b)", (ids,)
-        )
-        return {
-            id_: self._ring.unwrap_patient_key(wrapped, id_)
-            for id_, wrapped in await cursor.fetchall()
-            if wrapped is not None
-        }
-
-    def keep(self, keys: dict[UUID, bytes]) -> None:
-        """Remember keys whose transaction has been committed."""
-        if len(self._keys) + len(keys) > self._limit:
-            self._keys.clear()
-        self._keys |= keys
-
-
 async def store_group(
     connection: Connection,
-    ring: KeyRing,
     patient_keys: PatientKeys,
     group: Sequence[Submission],
     rejections: Sequence[AuditEntry] = (),
@@ -175,47 +84,71 @@ async def store_group(
     Raises:
         AuditUnwritable: nothing of the group is stored then.
     """
-    if not group:
-        await audit_log.append(connection, rejections)
-        return [], {}
-    enrolled = await _enrolled(connection, {item.practice_id for item in group})
-    keys = await patient_keys.ensure(connection, {item.patient_id: item.cpr for item in group})
-    known = await _place_notes(connection, [s for s in group if s.practice_id in enrolled])
-    earlier = await _earlier_versions(connection, group, known)
-    outcomes: list[Outcome] = []
-    accepted: list[Submission] = []
+    keys = await patient_keys.of_known(connection, {item.patient_id for item in group})
+    newcomers = [_newcomer(item) for item in group if item.patient_id in keys]
+    new = await store_new(connection, newcomers, keys)
+    outcomes: dict[UUID, Outcome] = {
+        each.submission.note_id: each.receipt
+        for each in newcomers
+        if each.submission.note_id in new
+    }
+    rest = [item for item in group if item.note_id not in new]
+    if rest:
+        settled, made = await _store_others(connection, patient_keys, rest)
+        outcomes |= settled
+        keys |= made
+    await audit_log.append(connection, rejections)
+    return [outcomes[item.note_id] for item in group], keys
+
+
+def _newcomer(item: Submission) -> Newcomer:
+    """What a submission gets if its note is new and its practice enrolled."""
+    receipt = _outcome(item, judge(_claim(item), Standing(is_enrolled=True)))
+    assert isinstance(receipt, Receipt)
+    return Newcomer(item, receipt, entry_for_receipt(item, receipt))
+
+
+async def _store_others(
+    connection: Connection, patient_keys: PatientKeys, group: Sequence[Submission]
+) -> tuple[dict[UUID, Outcome], dict[UUID, bytes]]:
+    """Updates, repeats, refusals and notes of new patients: look first, then store."""
+    enrolled = await enrolled_practices(connection, {item.practice_id for item in group})
+    welcome = [item for item in group if item.practice_id in enrolled]
+    keys = await patient_keys.ensure(connection, welcome)
+    known = await _place_notes(connection, group, welcome)
+    earlier = await earlier_versions(
+        connection, [(item.note_id, item.version) for item in group if item.note_id in known]
+    )
+    outcomes: dict[UUID, Outcome] = {}
+    accepted: list[tuple[Submission, Receipt]] = []
     for item in group:
-        outcome = _judge(item, enrolled, known.get(item.note_id), earlier)
-        if outcome is None:
-            accepted.append(item)
-            outcome = _receipt(item, known.get(item.note_id))
-        outcomes.append(outcome)
+        standing = Standing(
+            item.practice_id in enrolled,
+            known.get(item.note_id),
+            earlier.get((item.note_id, item.version)),
+        )
+        outcome = _outcome(item, judge(_claim(item), standing))
+        if isinstance(outcome, Receipt) and not outcome.replayed:
+            accepted.append((item, outcome))
+        outcomes[item.note_id] = outcome
     if accepted:
         await _insert_versions(connection, accepted, keys)
         await _update_notes(connection, accepted, known)
         await defer_job(
             connection,
             PROCESS_TASK,
-            {"note_ids": [str(item.note_id) for item in accepted]},
+            {"note_ids": [str(item.note_id) for item, _ in accepted]},
             Lane.LIVE,
         )
-    entries = [_entry(item, outcome) for item, outcome in zip(group, outcomes, strict=True)]
-    await audit_log.append(connection, [*entries, *rejections])
+    await audit_log.append(connection, [_entry(item, outcomes[item.note_id]) for item in group])
     return outcomes, keys
 
 
-async def _enrolled(connection: Connection, practices: set[UUID]) -> set[UUID]:
-    cursor = await connection.execute(
-        "SELECT id FROM practice WHERE id = ANY(%b) AND enrolled", (list(practices),)
-    )
-    return {row[0] for row in await cursor.fetchall()}
-
-
 async def _place_notes(
-    connection: Connection, group: Sequence[Submission]
-) -> dict[UUID, _KnownNote]:
-    """Insert the notes that are new; lock and return those that are not."""
-    ordered = sorted(group, key=lambda item: item.note_id)
+    connection: Connection, group: Sequence[Submission], welcome: Sequence[Submission]
+) -> dict[UUID, KnownNote]:
+    """Insert the notes that are new and welcome; lock and return those that are not new."""
+    ordered = sorted(welcome, key=lambda item: item.note_id)
     cursor = await connection.execute(
         INSERT_NOTES,
         (
@@ -230,66 +163,20 @@ async def _place_notes(
         ),
     )
     new = {row[0] for row in await cursor.fetchall()}
-    others = [item.note_id for item in ordered if item.note_id not in new]
-    if not others:
-        return {}
-    cursor = await connection.execute(LOCK_NOTES, (others,))
-    return {
-        row[0]: _KnownNote(row[1], row[2], row[3], row[5] is not None)
-        for row in await cursor.fetchall()
-    }
-
-
-async def _earlier_versions(
-    connection: Connection, group: Sequence[Submission], known: dict[UUID, _KnownNote]
-) -> dict[tuple[UUID, int], tuple[Receipt, bytes]]:
-    wanted = [item for item in group if item.note_id in known]
-    if not wanted:
-        return {}
-    cursor = await connection.execute(
-        EXISTING_VERSIONS,
-        ([item.note_id for item in wanted], [item.version for item in wanted]),
+    return await known_notes(
+        connection, [item.note_id for item in group if item.note_id not in new], lock=True
     )
-    return {
-        (row[0], row[1]): (
-            Receipt(row[0], row[2], row[1], row[3], row[5], row[6], tuple(row[7]), replayed=True),
-            row[4],
-        )
-        for row in await cursor.fetchall()
-    }
 
 
-def _judge(
-    item: Submission,
-    enrolled: set[UUID],
-    known: _KnownNote | None,
-    earlier: dict[tuple[UUID, int], tuple[Receipt, bytes]],
-) -> Outcome | None:
-    """What is already settled about this submission; None: store it."""
-    if item.practice_id not in enrolled:
-        return Refused(403, intake_issues.not_enrolled())
-    if known is None:
-        return None
-    before = earlier.get((item.note_id, item.version))
-    if before is not None:
-        receipt, content_mac = before
-        if content_mac == item.content_mac and known.patient_id == item.patient_id:
-            return receipt
-        return Refused(409, intake_issues.version_conflict(item.version))
-    if item.version < known.newest_version:
-        return Refused(409, intake_issues.version_old(item.version, known.newest_version))
-    if known.is_withdrawn:
-        return Refused(409, intake_issues.note_withdrawn())
-    if known.patient_id != item.patient_id:
-        return Refused(409, intake_issues.other_patient())
-    return None
+def _claim(item: Submission) -> Claim:
+    return Claim(item.places, item.version, item.patient_id, item.content_mac)
 
 
-def _receipt(item: Submission, known: _KnownNote | None) -> Receipt:
-    expected = known.newest_version + 1 if known else 1
-    warnings = item.warnings
-    if item.version > expected:
-        warnings = (*warnings, intake_issues.version_gap(item.version, expected).to_json())
+def _outcome(item: Submission, verdict: Verdict) -> Outcome:
+    if verdict.issues:
+        return Refused(verdict.issues)
+    if verdict.replayed is not None:
+        return verdict.replayed
     return Receipt(
         item.note_id,
         item.receipt_id,
@@ -297,39 +184,29 @@ def _receipt(item: Submission, known: _KnownNote | None) -> Receipt:
         item.content_sha256,
         item.received_at,
         VersionState.RECEIVED,
-        warnings,
+        (*item.warnings, *(warning.to_json() for warning in verdict.warnings)),
     )
 
 
 async def _insert_versions(
-    connection: Connection, accepted: Sequence[Submission], keys: dict[UUID, bytes]
+    connection: Connection,
+    accepted: Sequence[tuple[Submission, Receipt]],
+    keys: dict[UUID, bytes],
 ) -> None:
-    rows = (_version_row(item, keys[item.patient_id]) for item in accepted)
+    rows = (_version_row(item, receipt, keys[item.patient_id]) for item, receipt in accepted)
     await copy_rows(connection, "note_version", VERSION_TYPES, rows)
 
 
-def _version_row(item: Submission, patient_key: bytes) -> tuple[Any, ...]:
-    key = new_key()
-    place = (item.note_id, item.version)
-    return (
-        item.note_id,
-        item.version,
-        item.receipt_id,
-        item.content_sha256,
-        item.content_mac,
-        item.received_at,
-        VersionState.RECEIVED.value,
-        Jsonb(item.facts.to_json()),
-        Jsonb(item.warnings),
-        seal(patient_key, key, row_context("version", *place)),
-        seal(key, item.note_bytes, row_context("note", *place)),
-    )
+def _version_row(item: Submission, receipt: Receipt, patient_key: bytes) -> tuple[Any, ...]:
+    return item.note_id, *version_values(item, receipt, patient_key)
 
 
 async def _update_notes(
-    connection: Connection, accepted: Sequence[Submission], known: dict[UUID, _KnownNote]
+    connection: Connection,
+    accepted: Sequence[tuple[Submission, Receipt]],
+    known: dict[UUID, KnownNote],
 ) -> None:
-    changed = [item for item in accepted if item.note_id in known]
+    changed = [item for item, _ in accepted if item.note_id in known]
     if not changed:
         return
     merged = [merge_markings(known[item.note_id].markings, item.named_markings) for item in changed]

@@ -248,6 +248,24 @@ def _check_organization(entry: Entry, _: Entries, findings: Findings) -> None:
             findings.add("PROFILE-ELEMENT-DROPPED", f"{place}[{at}]")
 
 
+def cpr_of(patient: Json) -> str | None:
+    """Give a Patient's CPR number if it is one."""
+    identifier = first(patient.get("identifier"))
+    value = identifier.get("value")
+    if identifier.get("system") != profiles.CPR_SYSTEM or not isinstance(value, str):
+        return None
+    return Checks().cpr_value(value, "")
+
+
+def sor_code_of(organization: Json) -> str | None:
+    """Give an Organization's SOR code if it has one and no more."""
+    identifiers = objects(organization.get("identifier"))
+    sor = [item.get("value") for item in identifiers if item.get("system") == profiles.SOR_SYSTEM]
+    if len(sor) != 1 or not isinstance(sor[0], str):
+        return None
+    return Checks().sor_code_value(sor[0], "")
+
+
 def _check_practitioner(entry: Entry, _: Entries, findings: Findings) -> None:
     resource, path = entry.resource, f"{entry.path}.resource"
     identifier = first(resource.get("identifier"))

@@ -19,16 +19,18 @@ from mappers.fhir.checks import (
     author_id,
     authorization_of,
     check_document,
+    cpr_of,
     first,
     objects,
     role_of,
+    sor_code_of,
     text_of,
 )
 from mappers.fhir.entries import Entries
 from mappers.fhir.narrative import escape
 from mappers.fhir.structure import decoded, full_date, full_time
 from mappers.html import CleanText, clean_html
-from mappers.issues import Issue, Reading
+from mappers.issues import Issue, Legible, Places, Reading
 from mappers.note import Author, JournalNote, Markings, NoteText, Organization, Patient
 from mappers.practice.fields import Checks, JsonObject
 from mappers.practice.markings import read_markings
@@ -63,8 +65,8 @@ def read_bundle(body: bytes, note_context: bytes | None) -> Reading:
         note_context: the header ``Note-Context`` as sent, JSON; None if absent.
 
     Returns:
-        The note and warnings, or no note and every fault found: BODY-MALFORMED,
-        CONTEXT-MISSING, the rules of :data:`mappers.fhir.rules.RULES`, CPR-INVALID,
+        The note and warnings, or no note, what could be read and every fault found:
+        BODY-MALFORMED, CONTEXT-MISSING, the rules of :data:`mappers.fhir.rules.RULES`, CPR-INVALID,
         P-REJ-IDENTITY, TEXT-EMPTY, HTML-ACTIVE-CONTENT, and for the context
         FIELD-UNKNOWN, FIELD-TYPE and TIME-NO-OFFSET. Paths begin with ``Bundle``
         or ``Note-Context``.
@@ -75,14 +77,49 @@ def read_bundle(body: bytes, note_context: bytes | None) -> Reading:
     context = _read_context(context_checks, note_context)
     tree = parse_object(body)
     if isinstance(tree, Issue):
-        return Reading(None, (tree, *context_checks.issues))
+        legible = _legible(Entries((), {}), context)
+        return Reading(None, legible, (tree, *context_checks.issues))
     checked = check_document(tree)
     clean = _read_body(checked)
     issues = (*checked.findings.issues.values(), *clean.issues, *context_checks.issues)
     warnings = (*checked.findings.warnings.values(), *clean.warnings)
+    legible = _legible(checked.entries, context)
     if issues:
-        return Reading(None, issues, warnings)
-    return Reading(_note(checked.entries, context, clean), (), warnings)
+        return Reading(None, legible, issues, warnings)
+    return Reading(_note(checked.entries, context, clean), legible, (), warnings)
+
+
+def _legible(entries: Entries, context: JsonObject) -> Legible:
+    """Read what can be read of a document that may have any breach.
+
+    A resource that is there twice says nothing: nobody knows which one is meant.
+    """
+    composition, composition_path = _sole(entries, "Composition")
+    organization, organization_path = _sole(entries, "Organization")
+    patient, patient_path = _sole(entries, "Patient")
+    return Legible(
+        Places(
+            source_note_id=f"{CONTEXT}.source_note_id",
+            version=f"{CONTEXT}.version",
+            cpr=f"{patient_path}.identifier[0].value",
+            sor_code=f"{organization_path}.identifier",
+            completed_at=f"{composition_path}.date",
+        ),
+        source_note_id=context.get("source_note_id"),
+        version=context.get("version") or None,
+        status="final",
+        completed_at=full_time(composition.get("date")),
+        sor_code=sor_code_of(organization),
+        cpr=cpr_of(patient),
+    )
+
+
+def _sole(entries: Entries, kind: str) -> tuple[JsonObject, str]:
+    """Give the only resource of a type and its place; an empty one if it is not the only one."""
+    found = [entry for entry in entries.entries if entry.kind == kind]
+    if len(found) != 1:
+        return {}, f"Bundle.entry.resource.ofType({kind})"
+    return found[0].resource, f"{found[0].path}.resource"
 
 
 def _read_context(checks: Checks, header: bytes | None) -> JsonObject:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from mappers.codes import CONTACT_TYPES, GENDERS, STATUSES, normal_role
 from mappers.html import CleanText, clean_html, clean_plain
-from mappers.issues import Issue, Reading
+from mappers.issues import Issue, Legible, Places, Reading
 from mappers.note import (
     Author,
     JournalNote,
@@ -54,7 +54,17 @@ ORGANIZATION_FIELDS: Final = frozenset({"sor", "provider_number", "name"})
 AUTHOR_FIELDS: Final = frozenset({"id", "given", "family", "role", "role_text", "authorization_id"})
 TEXT_FIELDS: Final = frozenset({"content_type", "html", "text"})
 
-_NO_PATIENT: Final = Patient("", (), "", date(1900, 1, 1), "unknown")
+PLACES: Final = Places(
+    source_note_id="$.source_note_id",
+    version="$.version",
+    cpr="$.patient.cpr",
+    sor_code="$.organization.sor",
+    completed_at="$.completed_at",
+)
+
+# Stand-ins for what could not be read; no note is made of them.
+_NO_DAY: Final = date(1900, 1, 1)
+_NO_PATIENT: Final = Patient("", (), "", _NO_DAY, "unknown")
 _NO_ORGANIZATION: Final = Organization("", None, "")
 _NO_TEXT: Final = CleanText("")
 
@@ -66,8 +76,8 @@ def read_plain_note(body: bytes) -> Reading:
         body: the bytes received, UTF-8 JSON.
 
     Returns:
-        The note and warnings, or no note and every fault found: BODY-MALFORMED
-        alone; else FIELD-UNKNOWN, -TYPE, -MISSING, TIME-NO-OFFSET, CPR-INVALID,
+        The note and warnings, or no note, what could be read and every fault found:
+        BODY-MALFORMED alone; else FIELD-UNKNOWN, -TYPE, -MISSING, TIME-NO-OFFSET, CPR-INVALID,
         P-REJ-IDENTITY, P-REJ-INVALID, TEXT-EMPTY, HTML-ACTIVE-CONTENT and
         PROFILE-SOR-DIGITS, -ROLE-CODE, -NAME, -GENDER, -UUID, each with its path.
 
@@ -75,7 +85,7 @@ def read_plain_note(body: bytes) -> Reading:
     """
     tree = parse_object(body)
     if isinstance(tree, Issue):
-        return Reading(None, (tree,))
+        return Reading(None, Legible(PLACES), (tree,))
     return read_plain_tree(tree)
 
 
@@ -106,8 +116,9 @@ def read_plain_tree(tree: JsonObject) -> Reading:
         "safety_correction": checks.boolean(tree, "safety_correction", "$"),
         "markings": read_markings(checks, marks, "$.markings") if marks != {} else Markings(),
     }
+    legible = _legible(values, completed_at)
     if checks.issues or created_at is None or completed_at is None:
-        return Reading(None, tuple(checks.issues), clean.warnings)
+        return Reading(None, legible, tuple(checks.issues), clean.warnings)
     note = JournalNote(
         **values,
         created_at=created_at,
@@ -115,7 +126,20 @@ def read_plain_tree(tree: JsonObject) -> Reading:
         completed_at=completed_at,
         text=NoteText("text/html", clean.html),
     )
-    return Reading(note, (), clean.warnings)
+    return Reading(note, legible, (), clean.warnings)
+
+
+def _legible(values: JsonObject, completed_at: datetime | None) -> Legible:
+    """Leave out the stand-ins: each of them is false."""
+    return Legible(
+        PLACES,
+        source_note_id=values["source_note_id"],
+        version=values["version"] or None,
+        status=values["status"],
+        completed_at=completed_at,
+        sor_code=values["organization"].sor_code or None,
+        cpr=values["patient"].cpr or None,
+    )
 
 
 def check_order(
@@ -159,9 +183,7 @@ def _read_patient(checks: Checks, tree: JsonObject) -> Patient:
     family = checks.family(given, "family", path, required=True)
     birth_date = checks.day(given, "birth_date", path)
     gender = _read_gender(checks, given)
-    if cpr is None or family is None or birth_date is None or gender is None:
-        return _NO_PATIENT
-    return Patient(cpr, names, family, birth_date, gender)
+    return Patient(cpr or "", names, family or "", birth_date or _NO_DAY, gender or "unknown")
 
 
 def _read_gender(checks: Checks, given: JsonObject) -> str | None:
@@ -195,9 +217,7 @@ def _read_organization(checks: Checks, tree: JsonObject) -> Organization:
         sor_code = checks.sor_code_value(sor_code, f"{path}.sor")
     provider_number = checks.text(given, "provider_number", path)
     name = checks.family(given, "name", path, required=True)
-    if sor_code is None or name is None:
-        return _NO_ORGANIZATION
-    return Organization(sor_code, provider_number, name)
+    return Organization(sor_code or "", provider_number, name or "")
 
 
 def _read_author(checks: Checks, tree: JsonObject) -> Author | None:
