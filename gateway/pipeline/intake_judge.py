@@ -118,9 +118,7 @@ def judge(claim: Claim, standing: Standing) -> Verdict:
     return Verdict(warnings=_gap(claim, 1 if note is None else note.newest_version + 1))
 
 
-def _against_note(
-    claim: Claim, note: KnownNote, earlier: EarlierVersion | None
-) -> list[Issue]:
+def _against_note(claim: Claim, note: KnownNote, earlier: EarlierVersion | None) -> list[Issue]:
     issues = []
     places, version = claim.places, claim.version
     is_other_patient = claim.patient_id not in (None, note.patient_id)
