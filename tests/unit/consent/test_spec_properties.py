@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from hypothesis import HealthCheck, assume, event, given, settings
+from hypothesis import HealthCheck, assume, event, given, seed, settings
 from hypothesis import strategies as st
 
 from consent.cases import decide_case
@@ -284,6 +284,59 @@ OFTEN: dict[str, list[tuple[str, ...]]] = {
     "SYSTEM": [("request", "purpose")] * 20,
 }
 
+# What rare codes need, several differences at once for some of them, so that chance need not
+# bring it together.
+VIOLENCE = {
+    ("note", "markings", "sensitive"): st.sampled_from([["DV"], ["ABUSE"], ["ABUSE", "PSY"]]),
+    ("note", "markings", "patient_confirmed_feed"): true,
+}
+MOTHER = {"id": "G-MOM", "custody_from": "2009-01-01T00:00:00+01:00"}
+Situation = dict[tuple[str, ...], st.SearchStrategy[Any]]
+FOR_ANYONE: list[Situation] = [
+    {
+        ("note", "markings", "hide_from_patient"): st.just({"basis": "SL37_4_PRE2010"}),
+        ("note", "created_at"): st.just(INSTANTS[0]),
+    },
+    {("note", "markings", "delay_until"): st.just("2027-02-11T08:00:00Z")},
+    {("note", "completed_at"): st.just("2027-02-10T08:59:59.999999Z")},
+]
+SITUATIONS: dict[str, list[Situation]] = {
+    "SELF": [
+        {("request", "actor_id"): st.sampled_from(["AS-3", "G-DAD"])},
+        {("patient", "birth_date"): st.just("2018-09-03")},
+    ],
+    "GUARDIAN": [
+        {
+            ("patient", "address_protected"): st.sampled_from([True, None]),
+            ("patient", "guardians"): st.sampled_from([False, None]).map(
+                lambda same: [{**MOTHER, "same_address": same}]
+            ),
+        },
+        {("patient", "guardians"): st.just([{**MOTHER, "blocked": True}])},
+        {("patient", "adoption_date"): st.just("2027-02-09")},
+        {("patient", "birth_date"): st.just("2009-02-10")},
+        {("note", "markings", "hide_from_guardian"): true},
+        {("request", "sources", "custody_age_s"): st.sampled_from([86_401, None])},
+        VIOLENCE,
+    ],
+    "PROXY": [VIOLENCE],
+    "LEGAL_REP": [VIOLENCE, {("note", "markings", "hide_from_guardian"): true}],
+    "HP": [
+        {
+            ("request", "relation"): st.just("NONE"),
+            ("request", "override"): st.sampled_from(VALID_OVERRIDES),
+        },
+        {
+            ("request", "sources", "consent_age_s"): st.sampled_from([301, None]),
+            ("request", "override"): st.sampled_from(VALID_OVERRIDES),
+        },
+        {("request", "sources", "consent_age_s"): st.sampled_from([301, None])},
+        {("request", "profession"): st.just("CHIROPRACTOR")},
+        {("request", "relation"): st.just("DECLARED")},
+        {("request", "purpose"): st.sampled_from(PURPOSES)},
+    ],
+}
+
 whats = st.one_of(
     st.just({"kind": "ALL"}),
     st.fixed_dictionaries(
@@ -348,7 +401,7 @@ def registrations(draw: st.DrawFn, kind: str) -> Json:
 any_registration = st.one_of(registrations("NEGATIVE"), registrations("POSITIVE"))
 
 ACTORS = {"SELF": "P-01", "GUARDIAN": "G-MOM", "PROXY": "X-DAU", "LEGAL_REP": "X-DAU"}
-every_role = st.sampled_from([*CITIZENS, "HP", "HP", "HP", "SYSTEM", *NEVER, "INSURER"])
+every_role = st.sampled_from([*CITIZENS, "GUARDIAN", "HP", "HP", "HP", "SYSTEM", *NEVER, "INSURER"])
 
 
 def usual_case(role: str) -> Json:
@@ -374,16 +427,23 @@ def usual_case(role: str) -> Json:
     }
 
 
+def put(case: Json, place: tuple[str, ...], value: Any) -> None:
+    for step in place[:-1]:
+        case = case[step]
+    case[place[-1]] = value
+
+
 @st.composite
 def cases(draw: st.DrawFn, roles: st.SearchStrategy[str] = every_role) -> Json:
     role = draw(roles)
     case = usual_case(role)
+    if draw(st.booleans()):
+        situation = draw(st.sampled_from([*FOR_ANYONE, *SITUATIONS.get(role, [])]))
+        for place, value in situation.items():
+            put(case, place, draw(value))
     places = st.sampled_from([*DIFFERENCES, *OFTEN.get(role, []) * 4])
     for place in draw(st.lists(places, max_size=5, unique=True)):
-        target = case
-        for step in place[:-1]:
-            target = target[step]
-        target[place[-1]] = draw(DIFFERENCES[place])
+        put(case, place, draw(DIFFERENCES[place]))
     case["registrations"] = draw(st.lists(any_registration, max_size=2))
     return case
 
@@ -694,18 +754,36 @@ def test_10_researchers_administrators_compliance_and_unknown_roles_never_read(c
 # ------------------------------------------------------------------ the generator has enough to say
 
 
-def test_the_generator_reaches_nearly_every_code() -> None:
-    reached: set[str] = set()
+ROUNDS = 20
+CASES_A_ROUND = 1000
 
-    @settings(generated, max_examples=2000)
-    @given(cases())
+
+def codes_missed_by(generator: Cases, rounds: int = ROUNDS) -> set[str]:
+    """The codes that no case of this generator gets, in so many rounds at most.
+
+    Each round has a seed of its own and the next one is made only while something is
+    missing. What Hypothesis draws differs a little from clone to clone, even with a seed,
+    since it takes constants from the code that happens to be loaded; after a few
+    rounds that no longer matters, and a code that cannot be reached is missing after all.
+    """
+    missed = PERMITS | DENIALS | set(PUBLICATION)
+
     def gather(case: Json) -> None:
         answer = decide_case(case)
-        reached.add(answer["disclosure"]["code"])
-        reached.update(state["code"] for state in publication(answer).values())
+        missed.discard(answer["disclosure"]["code"])
+        missed.difference_update(state["code"] for state in publication(answer).values())
 
-    gather()
-    # Which of the rare ones it meets depends on the draw; most of all it must meet.
-    everything = PERMITS | DENIALS | set(PUBLICATION)
-    missed = everything - reached
-    assert len(missed) <= len(everything) // 5, missed
+    one_round = settings(generated, max_examples=CASES_A_ROUND, derandomize=False)
+    for number in range(rounds):
+        if missed:
+            seed(number)(one_round(given(generator)(gather)))()
+    return missed
+
+
+def test_the_generator_reaches_every_code() -> None:
+    assert codes_missed_by(cases()) == set()
+
+
+def test_a_code_out_of_reach_is_missed() -> None:
+    living = cases().filter(lambda case: not case["patient"].get("death_date"))
+    assert codes_missed_by(living, rounds=2) >= {"D-DECEASED", "P-DECEASED"}
