@@ -6,7 +6,6 @@ The codes are those of design.md 3.1. Each case is a right note but for one thin
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,9 +14,9 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
-from gateway.demo.client import Reply
 from gateway.keys import KeyRing
 from tests.support.client import FEED, NOTES, Caller, Json
+from tests.support.refusals import change, check_problem, rejection, send, stored, validate
 from tests.support.system import System
 
 pytestmark = pytest.mark.postgres
@@ -26,55 +25,6 @@ LIMIT_BYTES = 1_000_000
 OWN_FIELDS = {
     *("entry_id", "at", "at_local", "action", "patient_id", "practice_id", "actor", "policy")
 }
-COUNTS = (
-    "SELECT (SELECT count(*) FROM note), (SELECT count(*) FROM note_version),"
-    " (SELECT count(*) FROM patient)"
-)
-
-
-def stored(system: System) -> tuple[Any, ...]:
-    """How many notes, versions and patients there are; all else hangs on a version."""
-    return system.query(COUNTS)[0]
-
-
-def rejection(system: System, request_id: str) -> Json:
-    """The audit entry that tells of a refused submission."""
-    ((body,),) = system.query(
-        "SELECT convert_from(body, 'UTF8') FROM audit_entry WHERE action = 'REJECTED'"
-        " AND position(%s in convert_from(body, 'UTF8')) > 0",
-        request_id,
-    )
-    found: Json = json.loads(body)
-    return found
-
-
-async def send(
-    client: Caller,
-    body: bytes,
-    *,
-    request_id: str,
-    content_type: str = "application/json",
-    practice: str = "practice-1",
-    **headers: str,
-) -> Reply:
-    """Post a body as it is."""
-    sent = {"Content-Type": content_type, "X-Request-Id": request_id, **headers}
-    return await client.call("POST", NOTES, body=body, headers=sent, persona=practice)
-
-
-def change(path: str, value: Any) -> Callable[[Json], None]:
-    """Set a field, ``patient.cpr`` say; the value ``...`` removes it."""
-    *objects, name = path.split(".")
-
-    def apply(note: Json) -> None:
-        for each in objects:
-            note = note[each]
-        if value is ...:
-            del note[name]
-        else:
-            note[name] = value
-
-    return apply
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,22 +120,6 @@ CASES = (
         403,
     ),
 )
-
-
-def check_problem(reply: Reply, status: int, code: str) -> Json:
-    """Every refusal has one form, in two languages, and repeats nothing of the note."""
-    assert reply.status == status
-    assert reply.headers["Content-Type"] == "application/problem+json"
-    problem: Json = reply.json()
-    assert (problem["status"], problem["code"]) == (status, code)
-    assert problem["title"]
-    assert problem["detail"]
-    for each in problem["errors"]:
-        assert set(each) == {"code", "path", "rule", "message_da", "message_en"}
-        assert all(each.values())
-        assert each["message_da"] != each["message_en"]
-    assert re.search(rb"\d{10}", reply.body) is None
-    return problem
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -325,6 +259,18 @@ async def test_a_document_without_its_context_says_what_is_missing(
     assert missing == {
         f"Note-Context.{name}" for name in ("source_note_id", "version", "contact_type")
     }
+    # Of a body that is no JSON, the context is judged all the same.
+    source = (await client.note(version=2))["source_note_id"]
+    posted = await client.note(source_note_id=source, version=2)
+    (await client.post_note(posted)).require(202)
+    context = {"source_note_id": source, "version": 1, "contact_type": "consultation"}
+    headers = {"Note-Context": json.dumps(context)}
+    reply = await send(client, b"{", request_id=str(uuid4()), content_type=kind, **headers)
+    problem = check_problem(reply, 422, "NOTE-REJECTED")
+    assert [(each["code"], each["path"]) for each in problem["errors"]] == [
+        ("BODY-MALFORMED", "$"),
+        ("VERSION-OLD", "Note-Context.version"),
+    ]
     broken = {"Note-Context": "{"}
     reply = await send(client, b"{}", request_id=str(uuid4()), content_type=kind, **broken)
     assert ("BODY-MALFORMED", "Note-Context") in {
@@ -339,7 +285,8 @@ async def test_versions_only_go_up_and_never_change(system: System, client: Call
     before = stored(system)
     other = {**note, "text": {"content_type": "text/html", "html": "<p>Andet.</p>"}}
     older = {**note, "version": 2}
-    foreign = {**note, "version": 4, "patient": (await client.note("patient-2"))["patient"]}
+    stranger = {**note["patient"], "cpr": "2512489996"}  # never met before
+    foreign = {**note, "version": 4, "patient": stranger}
     for changed, code, path in (
         (other, "VERSION-CONFLICT", "$.version"),
         (older, "VERSION-OLD", "$.version"),
@@ -350,12 +297,20 @@ async def test_versions_only_go_up_and_never_change(system: System, client: Call
         problem = check_problem(reply, 409, code)
         assert problem["errors"][0]["path"] == path
         assert rejection(system, request_id)["codes"] == [code]
-    # A patient may have been written down for the note that was then refused; no more.
-    assert stored(system)[:2] == before[:2]
+        assert (await validate(client, changed)).json() == problem
+    # Not even the patient of the note that was refused is written down.
+    assert stored(system) == before
     # Other markings are no other content, and a replay changes none.
     replay = {**note, "markings": {"do_not_share": True}}
+    forecast = (await validate(client, replay)).require(200).json()
     again = (await client.post_note(replay)).require(200).json()
-    assert again["receipt_id"] == receipt["receipt_id"]
+    assert forecast == {
+        "valid": True,
+        "status": 200,
+        "warnings": receipt["warnings"],
+        "receipt": {**receipt, "state": forecast["receipt"]["state"]},
+    }
+    assert {**again, "state": receipt["state"]} == receipt
     assert (await client.view(receipt["note_id"]))["markings"]["do_not_share"] is False
 
 

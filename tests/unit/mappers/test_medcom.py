@@ -685,3 +685,58 @@ def test_every_rule_has_words_and_a_source() -> None:
         assert rule.message_da != rule.message_en
         assert rule.source.startswith("medcom-shared-notes ")
     assert set(RULES) >= WARNINGS
+
+
+def test_what_could_be_read_is_handed_on_whatever_else_is_wrong() -> None:
+    bundle = tree(note())
+    whole = read(bundle).legible
+    assert (whole.source_note_id, whole.version, whole.status) == ("xmo-4711", 1, "final")
+    assert (whole.sor_code, whole.cpr) == ("61741000016007", "3001749995")
+    assert whole.completed_at == note().completed_at
+    del bundle["type"]
+    resource(bundle, "Patient")["name"] = []
+    resource(bundle, "Organization")["name"] = "..."
+    reading = read(bundle)
+    assert reading.note is None
+    assert reading.legible == whole
+
+
+def test_the_place_of_what_was_read_is_one_of_the_document() -> None:
+    bundle = tree(note())
+    places = read(bundle).legible.places
+    assert (places.source_note_id, places.version) == (
+        "Note-Context.source_note_id",
+        "Note-Context.version",
+    )
+    assert places.completed_at == "Bundle.entry[0].resource.date"
+    resource(bundle, "Organization")["identifier"] = []
+    resource(bundle, "Patient")["identifier"][0]["value"] = "3213749995"
+    reading = read(bundle)
+    assert (reading.legible.sor_code, reading.legible.cpr) == (None, None)
+    paths = [issue.path for issue in reading.issues]
+    assert {places.sor_code, places.cpr} <= set(paths)
+
+
+@pytest.mark.parametrize("kind", ["Organization", "Patient", "Composition"])
+def test_a_resource_that_is_there_twice_or_never_says_nothing(kind: str) -> None:
+    for times in (0, 2):
+        bundle = tree(note())
+        (entry,) = (each for each in bundle["entry"] if each["resource"]["resourceType"] == kind)
+        others = [each for each in bundle["entry"] if each is not entry]
+        bundle["entry"] = [entry] * times + others
+        legible = read(bundle).legible
+        read_of = {
+            "Organization": legible.sor_code,
+            "Patient": legible.cpr,
+            "Composition": legible.completed_at,
+        }
+        assert [name for name, value in read_of.items() if value is None] == [kind]
+        assert legible.version == 1
+
+
+def test_the_context_is_read_beside_a_body_that_is_no_json() -> None:
+    legible = read_bundle(b"{", CONTEXT).legible
+    assert (legible.source_note_id, legible.version) == ("xmo-4711", 1)
+    assert (legible.sor_code, legible.cpr, legible.completed_at) == (None, None, None)
+    legible = read_bundle(b"{}", b"{").legible
+    assert (legible.source_note_id, legible.version) == (None, None)

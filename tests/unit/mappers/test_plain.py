@@ -77,6 +77,7 @@ LEAST = {
     "text": {"html": "a"},
 }
 ABSENT = object()
+READ = ("source_note_id", "version", "status", "completed_at", "sor_code", "cpr")
 
 
 def changed(*changes: tuple[str, Any]) -> dict[str, Any]:
@@ -482,3 +483,39 @@ def test_reading_is_a_function_of_the_bytes() -> None:
     reader: Callable[[bytes], Reading] = read_plain_note
     body = dumped(NOTE)
     assert reader(body) == reader(body)
+
+
+def test_what_could_be_read_is_handed_on_whatever_else_is_wrong() -> None:
+    whole = read(NOTE).legible
+    assert (whole.source_note_id, whole.version, whole.status) == ("xmo-4711", 1, "final")
+    assert (whole.sor_code, whole.cpr) == ("61741000016007", CPR)
+    assert whole.completed_at == datetime.fromisoformat(NOTE["completed_at"])
+    for place in ("organization.name", "patient.family", "patient.birth_date", "text", "author"):
+        assert read(changed((place, 7))).legible == whole
+
+
+@pytest.mark.parametrize(
+    ("place", "field"),
+    [
+        ("source_note_id", "source_note_id"),
+        ("version", "version"),
+        ("status", "status"),
+        ("completed_at", "completed_at"),
+        ("organization.sor", "sor_code"),
+        ("patient.cpr", "cpr"),
+    ],
+)
+@pytest.mark.parametrize("value", [ABSENT, "", [], -1])
+def test_what_is_wrong_by_itself_was_not_read(place: str, field: str, value: Any) -> None:
+    reading = read(changed((place, value)))
+    legible = reading.legible
+    assert [name for name in READ if getattr(legible, name) is None] == [field]
+    assert f"$.{place}" in [issue.path for issue in reading.issues]
+    if field != "status":
+        # A fault found elsewhere is pinned to the same place.
+        assert getattr(legible.places, field) == f"$.{place}"
+
+
+def test_of_a_body_that_is_no_json_nothing_was_read() -> None:
+    legible = read_plain_note(b"{").legible
+    assert (legible.source_note_id, legible.version, legible.sor_code) == (None, None, None)
