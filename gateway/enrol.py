@@ -21,7 +21,7 @@ from gateway.pipeline.records import PracticeRecord
 from gateway.settings import Settings
 from gateway.storage import audit_log, practices
 from gateway.storage.database import Database, Lane, defer_job
-from gateway.storage.intake import PROCESS_TASK
+from gateway.storage.intake_new import PROCESS_TASK
 from nsp_client.identifiers import ProviderNumber, SorCode
 
 BATCH_NOTES: Final = 100

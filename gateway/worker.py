@@ -31,7 +31,7 @@ from gateway.service.work import Workshop
 from gateway.settings import Settings
 from gateway.storage import audit_log, deliveries, notes
 from gateway.storage.database import QUEUE, Database, Lane, defer_job, overdue_jobs
-from gateway.storage.intake import PROCESS_TASK
+from gateway.storage.intake_new import PROCESS_TASK
 
 log = structlog.get_logger()
 RECEIVED: Final = "received"

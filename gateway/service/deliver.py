@@ -34,7 +34,7 @@ from gateway.pipeline.records import (
 from gateway.states import DeliveryState, Operation
 from gateway.storage import audit_log, deliveries, documents, notes, patients
 from gateway.storage.database import Connection, Database, Lane, defer_job
-from gateway.storage.intake import PROCESS_TASK
+from gateway.storage.intake_new import PROCESS_TASK
 from mappers.note import JournalNote, Organization, note_from_bytes
 
 SENDABLE: Final = frozenset({DeliveryState.WAITING, DeliveryState.UNKNOWN})

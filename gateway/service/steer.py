@@ -22,7 +22,7 @@ from gateway.pipeline.records import JsonObject, NoteRecord
 from gateway.service.receive import Sender
 from gateway.storage import audit_log, notes
 from gateway.storage.database import Connection, Database, Lane, defer_job
-from gateway.storage.intake import PROCESS_TASK
+from gateway.storage.intake_new import PROCESS_TASK
 
 
 class Steering:

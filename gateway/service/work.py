@@ -27,7 +27,7 @@ from gateway.storage.database import (
     defer_job,
     flush_later,
 )
-from gateway.storage.intake import PROCESS_TASK
+from gateway.storage.intake_new import PROCESS_TASK
 
 log = structlog.get_logger()
 ABSORBED_JOBS: Final = 8

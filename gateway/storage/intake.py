@@ -16,10 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, LiteralString
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
 from consent.times import next_midnight
-from gateway.keys import new_key, row_context, seal
 from gateway.pipeline.audit import AuditEntry
 from gateway.pipeline.intake_judge import Claim, KnownNote, Standing, Verdict, judge
 from gateway.pipeline.markings import DEFAULT_MARKINGS, merge_markings
@@ -28,11 +25,11 @@ from gateway.pipeline.records import Receipt, Refused, Submission
 from gateway.states import VersionState
 from gateway.storage import audit_log
 from gateway.storage.database import Connection, Lane, as_json, copy_rows, defer_job
+from gateway.storage.intake_new import PROCESS_TASK, Newcomer, store_new, version_values
 from gateway.storage.intake_standing import earlier_versions, enrolled_practices, known_notes
 from gateway.storage.patient_keys import PatientKeys
 
 Outcome = Receipt | Refused
-PROCESS_TASK: Final = "process"
 
 INSERT_NOTES: Final = """
 INSERT INTO note (id, practice_id, source_note_id, patient_id, newest_version, markings,
@@ -87,9 +84,34 @@ async def store_group(
     Raises:
         AuditUnwritable: nothing of the group is stored then.
     """
-    if not group:
-        await audit_log.append(connection, rejections)
-        return [], {}
+    keys = await patient_keys.of_known(connection, {item.patient_id for item in group})
+    newcomers = [_newcomer(item) for item in group if item.patient_id in keys]
+    new = await store_new(connection, newcomers, keys)
+    outcomes: dict[UUID, Outcome] = {
+        each.submission.note_id: each.receipt
+        for each in newcomers
+        if each.submission.note_id in new
+    }
+    rest = [item for item in group if item.note_id not in new]
+    if rest:
+        settled, made = await _store_others(connection, patient_keys, rest)
+        outcomes |= settled
+        keys |= made
+    await audit_log.append(connection, rejections)
+    return [outcomes[item.note_id] for item in group], keys
+
+
+def _newcomer(item: Submission) -> Newcomer:
+    """What a submission gets if its note is new and its practice enrolled."""
+    receipt = _outcome(item, judge(_claim(item), Standing(is_enrolled=True)))
+    assert isinstance(receipt, Receipt)
+    return Newcomer(item, receipt, entry_for_receipt(item, receipt))
+
+
+async def _store_others(
+    connection: Connection, patient_keys: PatientKeys, group: Sequence[Submission]
+) -> tuple[dict[UUID, Outcome], dict[UUID, bytes]]:
+    """Updates, repeats, refusals and notes of new patients: look first, then store."""
     enrolled = await enrolled_practices(connection, {item.practice_id for item in group})
     welcome = [item for item in group if item.practice_id in enrolled]
     keys = await patient_keys.ensure(connection, welcome)
@@ -97,7 +119,7 @@ async def store_group(
     earlier = await earlier_versions(
         connection, [(item.note_id, item.version) for item in group if item.note_id in known]
     )
-    outcomes: list[Outcome] = []
+    outcomes: dict[UUID, Outcome] = {}
     accepted: list[tuple[Submission, Receipt]] = []
     for item in group:
         standing = Standing(
@@ -108,7 +130,7 @@ async def store_group(
         outcome = _outcome(item, judge(_claim(item), standing))
         if isinstance(outcome, Receipt) and not outcome.replayed:
             accepted.append((item, outcome))
-        outcomes.append(outcome)
+        outcomes[item.note_id] = outcome
     if accepted:
         await _insert_versions(connection, accepted, keys)
         await _update_notes(connection, accepted, known)
@@ -118,8 +140,7 @@ async def store_group(
             {"note_ids": [str(item.note_id) for item, _ in accepted]},
             Lane.LIVE,
         )
-    entries = [_entry(item, outcome) for item, outcome in zip(group, outcomes, strict=True)]
-    await audit_log.append(connection, [*entries, *rejections])
+    await audit_log.append(connection, [_entry(item, outcomes[item.note_id]) for item in group])
     return outcomes, keys
 
 
@@ -177,21 +198,7 @@ async def _insert_versions(
 
 
 def _version_row(item: Submission, receipt: Receipt, patient_key: bytes) -> tuple[Any, ...]:
-    key = new_key()
-    place = (item.note_id, item.version)
-    return (
-        item.note_id,
-        item.version,
-        item.receipt_id,
-        item.content_sha256,
-        item.content_mac,
-        item.received_at,
-        VersionState.RECEIVED.value,
-        Jsonb(item.facts.to_json()),
-        Jsonb(receipt.warnings),
-        seal(patient_key, key, row_context("version", *place)),
-        seal(key, item.note_bytes, row_context("note", *place)),
-    )
+    return item.note_id, *version_values(item, receipt, patient_key)
 
 
 async def _update_notes(

@@ -5,7 +5,7 @@ Source: design.md section 2; gateway.keys (what a patient's key opens).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -48,12 +48,8 @@ class PatientKeys:
         already, there is none and nothing is stored.
         """
         people = {item.patient_id: item.cpr for item in group}
-        found = {id_: self._keys[id_] for id_ in people if id_ in self._keys}
-        missing = sorted(id_ for id_ in people if id_ not in found)
-        if not missing:
-            return found
-        found |= await self._read(connection, missing)
-        fresh = [id_ for id_ in missing if id_ not in found]
+        found = await self.of_known(connection, people)
+        fresh = sorted(id_ for id_ in people if id_ not in found)
         if fresh:
             made = {id_: new_key() for id_ in fresh}
             sent = [item for item in group if item.patient_id in made]
@@ -76,6 +72,13 @@ class PatientKeys:
             # Another process was first with these: its key counts.
             found |= await self._read(connection, [id_ for id_ in fresh if id_ not in inserted])
         return found
+
+    async def of_known(
+        self, connection: Connection, patient_ids: Collection[UUID]
+    ) -> dict[UUID, bytes]:
+        """The keys of those patients who are here already; those of others are left out."""
+        found = {id_: self._keys[id_] for id_ in patient_ids if id_ in self._keys}
+        return found | await self._read(connection, [i for i in patient_ids if i not in found])
 
     async def _read(self, connection: Connection, ids: list[UUID]) -> dict[UUID, bytes]:
         if not ids:

@@ -32,7 +32,7 @@ from gateway.service.work import Workshop
 from gateway.settings import Settings
 from gateway.storage.audit_signer import AnchorFile, AuditSigner, write_audit_key
 from gateway.storage.database import Lane
-from gateway.storage.intake import PROCESS_TASK
+from gateway.storage.intake_new import PROCESS_TASK
 from gateway.storage.migrate import migrate
 from gateway.worker import Worker
 from nsp_client.signing.keys import SigningKey
