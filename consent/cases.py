@@ -149,8 +149,8 @@ def decide_case(
         config: the values of section 16.
 
     Returns:
-        ``id``; ``patient_feed``, ``professional_repository`` and ``national``
-        with ``decision``, ``code``, ``until`` (UTC ending in Z, or null);
+        ``id`` if it is a text or number; ``patient_feed``, ``professional_repository``
+        and ``national`` with ``decision``, ``code``, ``until`` (UTC ending in Z, or null);
         ``disclosure`` with ``decision``, ``code``, ``detail`` and the sorted
         ``obligations``.
 
@@ -168,7 +168,7 @@ def decide_case(
         patient, note, registrations, request, organisations, now, config
     )
     return {
-        "id": case.get("id"),
+        "id": _id(case.get("id")),
         "patient_feed": _as_json(publication.patient_feed),
         "professional_repository": _as_json(publication.professional_repository),
         "national": _as_json(publication.national),
@@ -179,6 +179,11 @@ def decide_case(
             "obligations": sorted(each.value for each in disclosure.obligations),
         },
     }
+
+
+def _id(value: object) -> str | float | None:
+    """What a case is called; only plain values are given back."""
+    return value if isinstance(value, str | int | float) else None
 
 
 def _as_json(decision: PublicationDecision) -> dict[str, str | None]:

@@ -118,8 +118,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_practice(commands)
     _add_demo(commands)
     from gateway.cli_audit import add_audit_parser
+    from gateway.cli_decide import add_decide_parser
 
     add_audit_parser(commands)
+    add_decide_parser(commands)
     return parser
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import orjson
 
@@ -29,6 +29,18 @@ def parse_object(body: bytes) -> dict[str, Any] | Issue:
     Args:
         body: UTF-8 without a byte order mark.
     """
+    tree = parse_json(body)
+    if isinstance(tree, dict | Issue):
+        return tree
+    return malformed(
+        "design 4: one object",
+        "Indholdet skal være ét JSON-objekt.",
+        "The body must be one JSON object.",
+    )
+
+
+def parse_json(body: bytes) -> dict[str, Any] | list[Any] | str | float | Issue | None:
+    """Parse any JSON text by the same rules as :func:`parse_object`."""
     try:
         tree = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -37,12 +49,6 @@ def parse_object(body: bytes) -> dict[str, Any] | Issue:
             "RFC 8259",
             f"Indholdet er ikke gyldig JSON ({place}). Ret det og send igen.",
             f"The body is not valid JSON ({place}). Correct it and send again.",
-        )
-    if type(tree) is not dict:
-        return malformed(
-            "design 4: one object",
-            "Indholdet skal være ét JSON-objekt.",
-            "The body must be one JSON object.",
         )
     # Each key is followed by a colon; more colons than keys come from a text
     # with a quote in it or from a key that was given twice.
@@ -58,7 +64,7 @@ def parse_object(body: bytes) -> dict[str, Any] | Issue:
             "Indholdet har et NUL-tegn (\\u0000). Fjern det.",
             "The body has a NUL character (\\u0000). Remove it.",
         )
-    return tree
+    return cast("dict[str, Any] | list[Any] | str | float | None", tree)
 
 
 def malformed(rule: str, message_da: str, message_en: str) -> Issue:
@@ -66,7 +72,7 @@ def malformed(rule: str, message_da: str, message_en: str) -> Issue:
     return Issue("BODY-MALFORMED", "$", rule, message_da, message_en)
 
 
-def _count_keys(tree: dict[str, Any]) -> int:
+def _count_keys(tree: object) -> int:
     count = 0
     waiting: list[Any] = [tree]
     while waiting:  # no recursion: depth is the sender's choice
@@ -92,7 +98,7 @@ def _has_duplicates(body: bytes) -> bool:
     return False
 
 
-def _holds_nul(tree: dict[str, Any]) -> bool:
+def _holds_nul(tree: object) -> bool:
     waiting: list[Any] = [tree]
     while waiting:
         value = waiting.pop()
