@@ -34,7 +34,7 @@ def _commits(
     system: BenchSystem, folder: Path, text_bytes: int = INGEST_TEXT_BYTES
 ) -> tuple[float, float, float]:
     limit = flushed_appends_per_second(folder)
-    measured = system.load(COMMIT_NOTES, text_bytes)
+    measured = system.load(COMMIT_NOTES, text_bytes, doors=2)
     rate = measured.notes / measured.seconds_to_ack
     return rate / limit, limit, rate
 

@@ -1,6 +1,6 @@
 """The senders: many practice systems posting at once. Runs as a process of its own.
 
-python -m tests.bench.load URL TOKEN PATIENTS_JSON SENDERS COUNT TEXT_BYTES FIRST
+python -m tests.bench.load URL[,URL...] TOKEN PATIENTS_JSON SENDERS COUNT TEXT_BYTES FIRST
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import cycle
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -101,8 +102,8 @@ async def send(arguments: list[str]) -> dict[str, float]:
     url, token, people, senders, count, text_bytes, first = arguments
     patients = json.loads(people)
     now = datetime.now(UTC).astimezone()
-    place = urlsplit(url)
-    host, port = place.hostname or "127.0.0.1", place.port or 80
+    places = [urlsplit(each) for each in url.split(",")]
+    place = places[0]
     requests = []
     for number in range(int(first), int(first) + int(count)):
         body = note_body(patients[number % len(patients)], number, int(text_bytes), now)
@@ -117,8 +118,10 @@ async def send(arguments: list[str]) -> dict[str, float]:
     loop = asyncio.get_running_loop()
     start = time.perf_counter()
     made = [
-        await loop.create_connection(lambda: Sender(waiting, tally), host, port)
-        for _ in range(int(senders))
+        await loop.create_connection(
+            lambda: Sender(waiting, tally), host.hostname or "127.0.0.1", host.port or 80
+        )
+        for _, host in zip(range(int(senders)), cycle(places), strict=False)
     ]
     await asyncio.gather(*(sender.done for _, sender in made))
     seconds = time.perf_counter() - start

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import os
 import socket
@@ -63,24 +64,33 @@ class BenchSystem:
         postgres: EmbeddedPostgres,
         token: str,
         patients: list[dict[str, Any]],
+        doors: list[str],
     ) -> None:
         self.settings = settings
         self.supervisor = supervisor
         self.postgres = postgres
         self._token = token
         self._patients = patients
+        self._doors = doors
         self._posted = 0
 
     def pids(self) -> dict[str, int]:
         """The server processes that are counted."""
         return {
             "api": self.supervisor.pid_of("api") or 0,
+            "api-2": self.supervisor.pid_of("api-2") or 0,
             "worker": self.supervisor.pid_of("worker") or 0,
             "postgres": self.postgres.pid or 0,
         }
 
-    def load(self, count: int, text_bytes: int, senders: int = SENDERS) -> Measured:
-        """Post ``count`` notes and wait until all are mapped and signed."""
+    def load(
+        self, count: int, text_bytes: int, senders: int = SENDERS, *, doors: int = 1
+    ) -> Measured:
+        """Post ``count`` notes and wait until all are mapped and signed.
+
+        Args:
+            doors: among how many api processes the senders are divided; 1 or 2.
+        """
         first, self._posted = self._posted, self._posted + count
         before = {name: cpu_seconds(pid) for name, pid in self.pids().items()}
         start = time.perf_counter()
@@ -89,7 +99,7 @@ class BenchSystem:
                 sys.executable,
                 "-m",
                 "tests.bench.load",
-                f"{self.settings.public_url}/practice/v1/notes",
+                ",".join(f"{door}/practice/v1/notes" for door in self._doors[:doors]),
                 self._token,
                 json.dumps(self._patients),
                 str(senders),
@@ -168,17 +178,24 @@ def running_system(folder: Path, signing: str) -> Iterator[BenchSystem]:
             )
         )
         program = (sys.executable, "-m", "gateway.cli")
+        second = dataclasses.replace(settings, port=free_port())
+        doors = [settings.public_url, f"http://127.0.0.1:{second.port}"]
         supervisor.start(
-            ChildSpec(
-                name="api",
-                argv=(*program, "api"),
-                env=environment,
-                is_ready=http_answers(f"{settings.public_url}/health/ready"),
+            *(
+                ChildSpec(
+                    name=name,
+                    argv=(*program, "api"),
+                    env={**os.environ, **each.to_environment()},
+                    is_ready=http_answers(f"{door}/health/ready"),
+                )
+                for name, each, door in zip(
+                    ("api", "api-2"), (settings, second), doors, strict=True
+                )
             ),
             ChildSpec(name="worker", argv=(*program, "worker"), env=environment),
         )
         token, patients = asyncio.run(_prepare(settings, doubles, folder))
-        yield BenchSystem(settings, supervisor, postgres, token, patients)
+        yield BenchSystem(settings, supervisor, postgres, token, patients, doors)
 
 
 def _settings(folder: Path, postgres: EmbeddedPostgres, signing: str) -> tuple[Settings, str]:
