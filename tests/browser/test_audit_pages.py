@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 from collections.abc import AsyncIterator
@@ -13,14 +12,12 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, async_playwright, expect
 
 from gateway.pipeline.audit import AuditAction
-from gateway.storage.migrate import migrate
 from tests.support.audit_pages import (
     DOCTOR,
     PATIENT_CPR,
     SECRET_TEXT,
     SECRET_TITLE,
     House,
-    house,
     look_of,
     moved_of,
 )
@@ -40,13 +37,6 @@ pytestmark = [
     pytest.mark.postgres,
     pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's Chromium is not installed"),
 ]
-
-
-@pytest.fixture
-async def home(empty_database_url: str, tmp_path: Path) -> AsyncIterator[House]:
-    await asyncio.to_thread(migrate, empty_database_url)
-    async with house(empty_database_url, tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

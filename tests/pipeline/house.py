@@ -33,11 +33,10 @@ from gateway.settings import Settings
 from gateway.storage.audit_signer import AnchorFile, AuditSigner, write_audit_key
 from gateway.storage.database import Lane
 from gateway.storage.intake_new import PROCESS_TASK
-from gateway.storage.migrate import migrate
 from gateway.worker import Worker
 from nsp_client.signing.keys import SigningKey
 from tests.pipeline.stops import Mains, Registry, WatchedDatabase
-from tests.support.postgres import create_database, drop_database, template_database
+from tests.support.postgres import create_migrated_database, drop_database
 
 MONDAY: Final = datetime(2026, 12, 14, 9, 0, tzinfo=UTC)
 SOR: Final = "61741000016007"
@@ -160,10 +159,6 @@ class Process:
                 connection.execute("DELETE FROM procrastinate_jobs WHERE id = %s", (job_id,))
 
 
-def _migrate(url: str) -> None:
-    migrate(url)
-
-
 MakeHouse = Callable[[], Awaitable[House]]
 
 
@@ -177,11 +172,10 @@ async def make_house(
     write_master_key(tmp_path / "master.key")
     write_audit_key(tmp_path / "audit.key")
     _write_signing_key(tmp_path)
-    template = template_database(postgres_url, "migrated", _migrate)
     made: list[str] = []
 
     async def make() -> House:
-        url = create_database(postgres_url, template)
+        url = create_migrated_database(postgres_url)
         made.append(url)
         anchor = tmp_path / f"anchor-{len(made)}"
         anchor.mkdir()

@@ -19,6 +19,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+import pytest
 import uvicorn
 from aiohttp import web
 
@@ -221,3 +222,10 @@ async def house(database_url: str, folder: Path, **changes: Any) -> AsyncIterato
             server.should_exit = True
             await running
             await base.close()
+
+
+@pytest.fixture
+async def home(migrated_database_url: str, tmp_path: Path) -> AsyncIterator[House]:
+    """The pages over a database of this test's own."""
+    async with house(migrated_database_url, tmp_path) as made:
+        yield made

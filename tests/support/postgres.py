@@ -13,7 +13,7 @@ import re
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,7 +22,10 @@ import pytest
 from psycopg import sql
 
 from gateway.embedded_postgres import EmbeddedPostgres
+from gateway.storage.database import Database
+from gateway.storage.migrate import migrate
 
+APP_ROLE = "gateway_app"
 _AUTHORITY_AND_PATH = re.compile(r"^(?P<head>[a-z0-9+]+://[^/?#]*)(?P<path>/[^?#]*)?")
 _templates: dict[tuple[str, str], str] = {}
 
@@ -96,6 +99,15 @@ def template_database(admin_url: str, key: str, build: Callable[[str], None]) ->
     return known
 
 
+def _migrated(url: str) -> None:
+    migrate(url)
+
+
+def create_migrated_database(admin_url: str) -> str:
+    """Make a database with the gateway's tables, as the migrations leave them."""
+    return create_database(admin_url, template_database(admin_url, "migrated", _migrated))
+
+
 @contextmanager
 def server_for_tests() -> Iterator[str]:
     """The server of this run: address of a scratch database on it, dropped at the end."""
@@ -127,6 +139,25 @@ def empty_database_url(postgres_url: str) -> Iterator[str]:
     url = create_database(postgres_url)
     yield url
     drop_database(postgres_url, url)
+
+
+@pytest.fixture
+def migrated_database_url(postgres_url: str) -> Iterator[str]:
+    """A database of this test's own, with the gateway's tables."""
+    url = create_migrated_database(postgres_url)
+    yield url
+    drop_database(postgres_url, url)
+
+
+@pytest.fixture
+async def database(migrated_database_url: str) -> AsyncIterator[Database]:
+    """A pool on such a database, as the role that serves."""
+    pool = Database(migrated_database_url, app_role=APP_ROLE)
+    await pool.open()
+    try:
+        yield pool
+    finally:
+        await pool.close()
 
 
 @pytest.fixture(scope="module")

@@ -50,11 +50,10 @@ def test_migrating_again_changes_nothing(empty_database_url: str) -> None:
     ],
 )
 def test_the_role_that_serves_can_neither_alter_the_log_nor_drop_anything(
-    empty_database_url: str, statement: str
+    migrated_database_url: str, statement: str
 ) -> None:
-    migrate(empty_database_url)
     with (
-        psycopg.connect(empty_database_url, options="-c role=gateway_app") as connection,
+        psycopg.connect(migrated_database_url, options="-c role=gateway_app") as connection,
         pytest.raises(psycopg.errors.InsufficientPrivilege),
     ):
         connection.execute(statement)
@@ -71,27 +70,21 @@ async def test_a_database_that_is_away_is_told_as_unavailable() -> None:
         await database.close()
 
 
-async def test_a_job_whose_end_was_never_written_down_is_overdue(empty_database_url: str) -> None:
-    migrate(empty_database_url)
-    database = Database(empty_database_url, app_role="gateway_app", size=1)
-    await database.open()
-    try:
-        async with database.transaction() as connection:
-            for _ in range(2):
-                await defer_job(connection, "task", {}, Lane.LIVE)
-            await connection.execute("UPDATE procrastinate_jobs SET status = 'doing'")
-            assert await overdue_jobs(connection, timedelta(seconds=60)) == []
-        with psycopg.connect(empty_database_url) as owner:
-            owner.execute(
-                "UPDATE procrastinate_events SET at = at - interval '61 s' WHERE job_id = 1"
-            )
-        async with database.transaction() as connection:
-            assert await overdue_jobs(connection, timedelta(seconds=60)) == [1]
-    finally:
-        await database.close()
+async def test_a_job_whose_end_was_never_written_down_is_overdue(
+    database: Database, migrated_database_url: str
+) -> None:
+    async with database.transaction() as connection:
+        for _ in range(2):
+            await defer_job(connection, "task", {}, Lane.LIVE)
+        await connection.execute("UPDATE procrastinate_jobs SET status = 'doing'")
+        assert await overdue_jobs(connection, timedelta(seconds=60)) == []
+    with psycopg.connect(migrated_database_url) as owner:
+        owner.execute("UPDATE procrastinate_events SET at = at - interval '61 s' WHERE job_id = 1")
+    async with database.transaction() as connection:
+        assert await overdue_jobs(connection, timedelta(seconds=60)) == [1]
 
 
-class _Feed:
+class Feed:
     """One actor's feed, asked again and again."""
 
     def __init__(self, database: Database) -> None:
@@ -110,69 +103,53 @@ class _Feed:
         return shown, removed, items[-1].seq if items else after
 
 
+@pytest.fixture
+def feed(database: Database) -> Feed:
+    return Feed(database)
+
+
 async def test_the_feed_tells_the_difference_and_repeats_itself_on_demand(
-    empty_database_url: str,
+    feed: Feed,
 ) -> None:
-    migrate(empty_database_url)
-    database = Database(empty_database_url, app_role="gateway_app", size=1)
-    await database.open()
-    try:
-        feed = _Feed(database)
-        one, two, never = uuid4(), uuid4(), uuid4()
-        shown, removed, first = await feed.page({one: (1, 0)})
-        assert (shown, removed) == ([one], [])
-        assert await feed.page({one: (1, 0)}, first) == ([], [], first)
-        shown, _, second = await feed.page({one: (2, 0), two: (1, 0)}, first)
-        assert shown == [one, two]
-        # The same old cursor gives the same again: the answer may have been lost.
-        assert (await feed.page({one: (2, 0), two: (1, 0)}, first))[0] == [one, two]
-        shown, removed, third = await feed.page({two: (1, 0)}, second)
-        assert (shown, removed) == ([], [one])
-        assert (await feed.page({two: (1, 0)}, second))[1] == [one]
-        shown, removed, _ = await feed.page({one: (2, 0), two: (1, 0)}, third)
-        assert (shown, removed) == ([one], [])
-        # From the beginning nothing is ever named as removed.
-        assert (await feed.page({two: (1, 0)}))[1] == []
-        # A note that comes and goes between two reads is never named at all.
-        assert never not in (await feed.page({two: (1, 0)}, third))[1]
-    finally:
-        await database.close()
+    one, two, never = uuid4(), uuid4(), uuid4()
+    shown, removed, first = await feed.page({one: (1, 0)})
+    assert (shown, removed) == ([one], [])
+    assert await feed.page({one: (1, 0)}, first) == ([], [], first)
+    shown, _, second = await feed.page({one: (2, 0), two: (1, 0)}, first)
+    assert shown == [one, two]
+    # The same old cursor gives the same again: the answer may have been lost.
+    assert (await feed.page({one: (2, 0), two: (1, 0)}, first))[0] == [one, two]
+    shown, removed, third = await feed.page({two: (1, 0)}, second)
+    assert (shown, removed) == ([], [one])
+    assert (await feed.page({two: (1, 0)}, second))[1] == [one]
+    shown, removed, _ = await feed.page({one: (2, 0), two: (1, 0)}, third)
+    assert (shown, removed) == ([one], [])
+    # From the beginning nothing is ever named as removed.
+    assert (await feed.page({two: (1, 0)}))[1] == []
+    # A note that comes and goes between two reads is never named at all.
+    assert never not in (await feed.page({two: (1, 0)}, third))[1]
 
 
 async def test_pages_are_walked_without_loss_and_without_naming_what_was_never_shown(
-    empty_database_url: str,
+    feed: Feed,
 ) -> None:
-    migrate(empty_database_url)
-    database = Database(empty_database_url, app_role="gateway_app", size=1)
-    await database.open()
-    try:
-        feed = _Feed(database)
-        notes = {uuid4(): (1, 0) for _ in range(7)}
-        shown, _, after = await feed.page(notes, page=3)
-        assert shown == list(notes)[:3]
-        gone = dict(notes)
-        del gone[list(notes)[6]]  # not on any page so far
-        seen = list(shown)
-        for _ in range(3):
-            shown, removed, after = await feed.page(gone, after, page=3)
-            assert removed == []
-            seen += shown
-        assert seen == list(gone)
-    finally:
-        await database.close()
+    notes = {uuid4(): (1, 0) for _ in range(7)}
+    shown, _, after = await feed.page(notes, page=3)
+    assert shown == list(notes)[:3]
+    gone = dict(notes)
+    del gone[list(notes)[6]]  # not on any page so far
+    seen = list(shown)
+    for _ in range(3):
+        shown, removed, after = await feed.page(gone, after, page=3)
+        assert removed == []
+        seen += shown
+    assert seen == list(gone)
 
 
 async def test_a_page_full_of_what_was_removed_does_not_hide_what_is_new(
-    empty_database_url: str,
+    feed: Feed,
 ) -> None:
-    migrate(empty_database_url)
-    database = Database(empty_database_url, app_role="gateway_app", size=1)
-    await database.open()
-    try:
-        feed = _Feed(database)
-        old, new = uuid4(), uuid4()
-        await feed.page({old: (1, 0)}, page=1)
-        await feed.page({}, after=1, page=1)
-        assert (await feed.page({new: (1, 0)}, page=1))[:2] == ([new], [])
-    finally:
-        await database.close()
+    old, new = uuid4(), uuid4()
+    await feed.page({old: (1, 0)}, page=1)
+    await feed.page({}, after=1, page=1)
+    assert (await feed.page({new: (1, 0)}, page=1))[:2] == ([new], [])

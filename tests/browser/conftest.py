@@ -1,0 +1,3 @@
+"""The compliance pages, running."""
+
+from tests.support.audit_pages import home as home
