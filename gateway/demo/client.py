@@ -152,11 +152,6 @@ class DemoClient:
         found: dict[str, str] = reply.require(200).json()
         return found
 
-    @staticmethod
-    def read_json(path: Path) -> Any:
-        """A JSON file."""
-        return json.loads(path.read_text(encoding="utf-8"))
-
 
 def _with_client(arguments: argparse.Namespace, work: Any) -> int:
     async def run() -> int:

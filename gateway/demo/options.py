@@ -46,15 +46,25 @@ class DemoOptions:
 
     @property
     def metrics_port(self) -> int:
-        """The api's metrics; the worker's are one further up."""
+        """The api's metrics."""
         return self.port + 1
+
+    @property
+    def worker_metrics_port(self) -> int:
+        """The worker's metrics."""
+        return self.port + 2
+
+    @property
+    def doubles_url(self) -> str:
+        """Where all doubles answer."""
+        return f"http://{HOST}:{self.doubles_port}"
 
     def ports(self) -> list[Port]:
         """Every port the demo listens on."""
         ports = [
             Port(self.port, "gateway", "--port"),
-            Port(self.metrics_port, "metrics of the api, one above the gateway", "--port"),
-            Port(self.metrics_port + 1, "metrics of the worker, two above the gateway", "--port"),
+            Port(self.metrics_port, "metrics of the api, one above it", "--port"),
+            Port(self.worker_metrics_port, "metrics of the worker, two above it", "--port"),
             Port(self.doubles_port, "doubles", "--doubles-port"),
             Port(self.doubles_tls_port, "doubles, TLS", "--doubles-tls-port"),
         ]

@@ -21,17 +21,22 @@ import psycopg
 from consent.times import COPENHAGEN, next_midnight
 from gateway.demo.client import DemoClient
 from gateway.demo.environment import write_environment
-from gateway.demo.options import DemoOptions, check_ports
+from gateway.demo.options import HOST, DemoOptions, check_ports
 from gateway.demo.samples import load_samples
+from gateway.demo.system import (
+    api_process,
+    doubles_process,
+    enrol_practices,
+    make_keys,
+    settings_for,
+    worker_process,
+)
 from gateway.demo.tour import print_tour, write_tour_note
 from gateway.embedded_postgres import EmbeddedPostgres
-from gateway.enrol import Enrolment, enrol
 from gateway.errors import GatewayError
-from gateway.keys import write_master_key
 from gateway.settings import Settings
-from gateway.storage.audit_signer import write_audit_key
 from gateway.storage.migrate import migrate
-from gateway.supervisor import ChildSpec, Supervisor, http_answers
+from gateway.supervisor import Supervisor
 
 DEFAULT_TIME: Final = datetime(2026, 12, 14, 9, 0, tzinfo=COPENHAGEN)
 SHARING_START: Final = datetime(2026, 12, 1, tzinfo=COPENHAGEN)
@@ -73,10 +78,7 @@ def _make_data(data: Path) -> Path:
         data.mkdir(parents=True)
         # The database's own user must get through, and no further than through.
         data.chmod(0o711)
-    for name in ("keys", "anchor", "pki"):
-        (data / name).mkdir(mode=0o700, exist_ok=True)
-    write_master_key(data / "keys" / "master.key")
-    write_audit_key(data / "keys" / "audit.key")
+    make_keys(data)
     return data.resolve()
 
 
@@ -93,15 +95,20 @@ def _start(supervisor: Supervisor, options: DemoOptions, data: Path) -> Settings
         owner_url = postgres.url_for(DATABASE)
         app_url = postgres.url_for(DATABASE, APP_ROLE)
     settings = _settings(options, data, owner_url, app_url, is_given=bool(given))
-    doubles_url = f"http://127.0.0.1:{options.doubles_port}"
-    environment = {**os.environ, **write_environment(data, settings, doubles_url)}
+    environment = {**os.environ, **write_environment(data, settings, options.doubles_url)}
     _step("doubles of the national services")
-    doubles = _doubles(options, data, doubles_url, environment)
-    supervisor.start(doubles)
+    start = options.time or DEFAULT_TIME
+    supervisor.start(
+        doubles_process(options.doubles_url, options.doubles_tls_port, data, start, environment)
+    )
     _step("database schema")
     migrate(owner_url)
     _step("gateway: api and worker")
-    supervisor.start(*_gateway(settings, environment))
+    worker_metrics = {"GATEWAY_METRICS_PORT": str(options.worker_metrics_port)}
+    supervisor.start(
+        api_process("api", settings.public_url, environment),
+        worker_process("worker", {**environment, **worker_metrics}),
+    )
     return settings
 
 
@@ -121,69 +128,18 @@ def _create_database(postgres: EmbeddedPostgres) -> None:
 def _settings(
     options: DemoOptions, data: Path, owner_url: str, app_url: str, *, is_given: bool
 ) -> Settings:
-    doubles = f"http://127.0.0.1:{options.doubles_port}"
-    pki = data / "pki"
     return replace(
-        Settings.from_environment(),
+        settings_for(Settings.from_environment(), data, options.doubles_url),
         database_url=app_url,
         migration_database_url=owner_url,
         app_role=APP_ROLE if is_given else "",
         port=options.port,
         tls_port=options.tls_port,
-        public_url=f"http://127.0.0.1:{options.port}",
+        public_url=f"http://{HOST}:{options.port}",
         metrics_port=options.metrics_port,
-        master_key_file=data / "keys" / "master.key",
-        audit_key_file=data / "keys" / "audit.key",
-        anchor_file=data / "anchor" / "heads.jsonl",
-        signing_key_file=pki / "gateway" / "signing.key",
-        signing_certificate_file=pki / "gateway" / "signing.pem",
-        system_key_file=pki / "gateway" / "system.key",
-        system_certificate_file=pki / "gateway" / "system.pem",
-        server_key_file=pki / "gateway" / "server.key",
-        server_certificate_file=pki / "gateway" / "server.pem",
-        trusted_sts_file=pki / "sts" / "sts.pem",
-        client_ca_file=pki / "ca" / "bundle.pem",
-        sts_url=f"{doubles}/sts/services/NewSecurityTokenService",
-        dros_url=f"{doubles}/dros",
-        registers_url=doubles,
-        oidc_issuer=f"{doubles}/idp",
-        demo_clock_url=f"{doubles}/control/clock",
-        practice_oidc=True,
         send_timeout_seconds=5.0,
         retry_limit_seconds=30.0,
         stalled_after_seconds=6.0,
-    )
-
-
-def _doubles(options: DemoOptions, data: Path, url: str, environment: dict[str, str]) -> ChildSpec:
-    moment = options.time or DEFAULT_TIME
-    arguments = [
-        *("--port", str(options.doubles_port)),
-        *("--tls-port", str(options.doubles_tls_port)),
-        *("--pki", str(data / "pki")),
-        *("--time", moment.isoformat()),
-    ]
-    return ChildSpec(
-        name="doubles",
-        argv=(sys.executable, "-m", "test_doubles", *arguments),
-        env=environment,
-        is_ready=http_answers(f"{url}/control/clock"),
-        ready_within_s=60,
-    )
-
-
-def _gateway(settings: Settings, environment: dict[str, str]) -> tuple[ChildSpec, ...]:
-    program = (sys.executable, "-m", "gateway.cli")
-    worker_metrics = {**environment, "GATEWAY_METRICS_PORT": str(settings.metrics_port + 1)}
-    return (
-        ChildSpec(
-            name="api",
-            argv=(*program, "api"),
-            env=environment,
-            is_ready=http_answers(f"{settings.public_url}/health/ready"),
-            ready_within_s=30,
-        ),
-        ChildSpec(name="worker", argv=(*program, "worker"), env=worker_metrics),
     )
 
 
@@ -193,30 +149,13 @@ async def _prepare(settings: Settings, options: DemoOptions, data: Path) -> tupl
     Returns:
         The id the tour's note will get, and the coming midnight as an ISO instant.
     """
-    client = DemoClient(
-        gateway_url=settings.public_url,
-        doubles_url=f"http://127.0.0.1:{options.doubles_port}",
-    )
+    client = DemoClient(gateway_url=settings.public_url, doubles_url=options.doubles_url)
     async with client:
-        clock = await client.clock()
+        await enrol_practices(client, settings, data, SHARING_START)
         cast = {persona["id"]: persona for persona in await client.personas()}
-        for persona in cast.values():
-            if persona["role"] == "practice":
-                keys = data / "pki" / "practices" / f"{persona['id']}.jwks.json"
-                await enrol(
-                    settings,
-                    Enrolment(
-                        sor_code=persona["sor"],
-                        provider_number=persona["provider_number"],
-                        name=persona.get("organization_name") or persona["family"],
-                        jwks=client.read_json(keys),
-                        sharing_start=SHARING_START,
-                    ),
-                    clock,
-                )
         if not options.empty:
             _step("eight sample notes")
             await load_samples(client)
-        now = clock.now()
+        now = (await client.clock()).now()
         note_id = write_tour_note(settings, data, cast, now)
         return note_id, next_midnight(now).astimezone(COPENHAGEN).isoformat()

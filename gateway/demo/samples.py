@@ -18,6 +18,8 @@ same notes.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
@@ -39,10 +41,6 @@ AUTHOR_2: Final = {
     "family": "Bruunsgård",
     "role": "laege",
 }
-
-
-def _at(day: date, hour: int, minute: int = 0) -> str:
-    return datetime.combine(day, time(hour, minute), COPENHAGEN).isoformat()
 
 
 def note_for(
@@ -79,119 +77,101 @@ def note_for(
     }
 
 
+@dataclass(frozen=True, slots=True)
+class When:
+    """A time of day so many days before the demo's today (negative: after it)."""
+
+    days_back: int
+    hour: int
+    minute: int = 0
+
+    def on(self, today: date) -> str:
+        """The instant as ISO 8601 with the Danish offset."""
+        day = today - timedelta(days=self.days_back)
+        return datetime.combine(day, time(self.hour, self.minute), COPENHAGEN).isoformat()
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One version of a sample note; ``more`` holds further keys of design.md section 4."""
+
+    practice: str
+    patient: str
+    source_note_id: str
+    created: When
+    completed: When
+    html: str
+    version: int = 1
+    delayed_until: When | None = None
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+SAMPLES: Final = (
+    Sample(
+        *("practice-1", "patient-1", "demo-0001", When(4, 10), When(4, 10, 12)),
+        html="<p>Årskontrol: <b>BT 138/82</b> mmHg, HbA1c 51. Fortsætter metformin.</p>",
+        more={"icpc2": ["T90"]},
+    ),
+    Sample(
+        *("practice-1", "patient-1", "demo-0002", When(4, 9, 30), When(4, 9, 40)),
+        html="<p>Hoste i 2 uger. Penicillin <b>1 MIE x 3</b> i 7 dage.</p>",
+    ),
+    Sample(
+        *("practice-1", "patient-1", "demo-0002", When(4, 9, 30), When(3, 15, 5)),
+        html="<p>Hoste i 2 uger. Penicillin <b>1 MIE x 4</b> i 7 dage. (Rettet dosis.)</p>",
+        version=2,
+    ),
+    Sample(
+        *("practice-1", "patient-1", "demo-0003", When(2, 11), When(2, 11, 20)),
+        html="<p>Svar på biopsi er kommet. Patienten ringes op og får tid til samtale.</p>",
+        delayed_until=When(-2, 12),
+    ),
+    Sample(
+        *("practice-2", "patient-2", "demo-0101", When(3, 8, 15), When(3, 8, 30)),
+        html="<p>Ønsker ikke, at andre behandlere ser dette. <i>Søvnbesvær.</i></p>",
+        more={"markings": {"hide_from_professionals": True}},
+    ),
+    Sample(
+        *("practice-2", "patient-2", "demo-0102", When(3, 13), When(3, 13, 10)),
+        html="<p>Datteren ringer: er bekymret for hukommelsen. Oplyst i fortrolighed.</p>",
+        more={"contact_type": "phone", "markings": {"third_party_confidential": True}},
+    ),
+    Sample(
+        *("practice-1", "child-9", "demo-0004", When(2, 14), When(2, 14, 15)),
+        html="<p>Øreundersøgelse.<br/>Højre trommehinde rød. Ses igen om 2 dage.</p>",
+    ),
+    Sample(
+        *("practice-2", "patient-2", "demo-0104", When(2, 12), When(2, 12, 5)),
+        html="<p>Blodprøver: <i>alle værdier normale</i>. Ingen ændringer i medicin.</p>",
+        more={"contact_type": "result_comment"},
+    ),
+    Sample(
+        *("practice-2", "teen-16", "demo-0103", When(0, 8, 20), When(0, 8, 35)),
+        html="<p>Opfølgning på <u>idrætsskade</u>. <tt>VAS 2</tt>. Træner igen.</p>",
+        more={"contact_type": "video"},
+    ),
+)
+
+
 def sample_notes(cast: dict[str, dict[str, Any]], today: date) -> list[tuple[str, dict[str, Any]]]:
     """The eight notes (one in two versions), each with the practice that posts it."""
-    one, two = cast["practice-1"], cast["practice-2"]
-    days = [today - timedelta(days=back) for back in range(7)]
-    corrected: dict[str, Any] = {
-        "patient": cast["patient-1"],
-        "practice": one,
-        "source_note_id": "demo-0002",
-        "created_at": _at(days[4], 9, 30),
-    }
-    return [
-        (
-            "practice-1",
-            note_for(
-                cast["patient-1"],
-                one,
-                source_note_id="demo-0001",
-                created_at=_at(days[4], 10),
-                completed_at=_at(days[4], 10, 12),
-                icpc2=["T90"],
-                html="<p>Årskontrol: <b>BT 138/82</b> mmHg, HbA1c 51. Fortsætter metformin.</p>",
-            ),
-        ),
-        (
-            "practice-1",
-            note_for(
-                **corrected,
-                completed_at=_at(days[4], 9, 40),
-                html="<p>Hoste i 2 uger. Penicillin <b>1 MIE x 3</b> i 7 dage.</p>",
-            ),
-        ),
-        (
-            "practice-1",
-            note_for(
-                **corrected,
-                version=2,
-                completed_at=_at(days[3], 15, 5),
-                html="<p>Hoste i 2 uger. Penicillin <b>1 MIE x 4</b> i 7 dage. (Rettet dosis.)</p>",
-            ),
-        ),
-        (
-            "practice-1",
-            note_for(
-                cast["patient-1"],
-                one,
-                source_note_id="demo-0003",
-                created_at=_at(days[2], 11),
-                completed_at=_at(days[2], 11, 20),
-                html="<p>Svar på biopsi er kommet. Patienten ringes op og får tid til samtale.</p>",
-                markings={"delay_until": _at(today + timedelta(days=2), 12)},
-            ),
-        ),
-        (
-            "practice-2",
-            note_for(
-                cast["patient-2"],
-                two,
-                source_note_id="demo-0101",
-                created_at=_at(days[3], 8, 15),
-                completed_at=_at(days[3], 8, 30),
-                html="<p>Ønsker ikke, at andre behandlere ser dette. <i>Søvnbesvær.</i></p>",
-                markings={"hide_from_professionals": True},
-            ),
-        ),
-        (
-            "practice-2",
-            note_for(
-                cast["patient-2"],
-                two,
-                source_note_id="demo-0102",
-                created_at=_at(days[3], 13),
-                completed_at=_at(days[3], 13, 10),
-                contact_type="phone",
-                html="<p>Datteren ringer: er bekymret for hukommelsen. Oplyst i fortrolighed.</p>",
-                markings={"third_party_confidential": True},
-            ),
-        ),
-        (
-            "practice-1",
-            note_for(
-                cast["child-9"],
-                one,
-                source_note_id="demo-0004",
-                created_at=_at(days[2], 14),
-                completed_at=_at(days[2], 14, 15),
-                html="<p>Øreundersøgelse.<br/>Højre trommehinde rød. Ses igen om 2 dage.</p>",
-            ),
-        ),
-        (
-            "practice-2",
-            note_for(
-                cast["patient-2"],
-                two,
-                source_note_id="demo-0104",
-                created_at=_at(days[2], 12),
-                completed_at=_at(days[2], 12, 5),
-                contact_type="result_comment",
-                html="<p>Blodprøver: <i>alle værdier normale</i>. Ingen ændringer i medicin.</p>",
-            ),
-        ),
-        (
-            "practice-2",
-            note_for(
-                cast["teen-16"],
-                two,
-                source_note_id="demo-0103",
-                created_at=_at(today, 8, 20),
-                completed_at=_at(today, 8, 35),
-                contact_type="video",
-                html="<p>Opfølgning på <u>idrætsskade</u>. <tt>VAS 2</tt>. Træner igen.</p>",
-            ),
-        ),
-    ]
+    return [(sample.practice, _note_of(sample, cast, today)) for sample in SAMPLES]
+
+
+def _note_of(sample: Sample, cast: dict[str, dict[str, Any]], today: date) -> dict[str, Any]:
+    more = dict(sample.more)
+    if sample.delayed_until is not None:
+        more["markings"] = {"delay_until": sample.delayed_until.on(today)}
+    return note_for(
+        cast[sample.patient],
+        cast[sample.practice],
+        source_note_id=sample.source_note_id,
+        version=sample.version,
+        created_at=sample.created.on(today),
+        completed_at=sample.completed.on(today),
+        html=sample.html,
+        **more,
+    )
 
 
 async def load_samples(client: DemoClient) -> None:

@@ -57,7 +57,7 @@ def print_tour(
     call = f"{program()} demo-call" + ("" if here == ".demo" else f" --data {here}")
     read = f"{program()} demo-read doctor-1 --patient patient-1 --data {here}"
     audit = f"{program()} audit"
-    doubles = f"http://127.0.0.1:{options.doubles_port}"
+    doubles = options.doubles_url
     export = f"{here}/audit.jsonl"
     print(
         f"""

@@ -31,13 +31,18 @@ from typing import Any, Self
 import psycopg
 
 from gateway.demo.environment import write_environment
+from gateway.demo.system import (
+    api_process,
+    doubles_process,
+    enrol_practices,
+    make_keys,
+    settings_for,
+    worker_process,
+)
 from gateway.embedded_postgres import EmbeddedPostgres
-from gateway.enrol import Enrolment, enrol
-from gateway.keys import write_master_key
 from gateway.settings import Settings
-from gateway.storage.audit_signer import write_audit_key
 from gateway.storage.migrate import migrate
-from gateway.supervisor import ChildSpec, RestartPolicy, Supervisor, http_answers
+from gateway.supervisor import ChildSpec, RestartPolicy, Supervisor
 from test_doubles.pki import ensure_pki
 from tests.support.client import Caller
 from tests.support.postgres import create_database, drop_database
@@ -238,18 +243,19 @@ class System:
             self._is_settled.set()
 
     def _start(self, supervisor: Supervisor) -> None:
-        for name in ("keys", "anchor"):
-            (self.folder / name).mkdir(mode=0o700)
-        shutil.copytree(_keys_and_certificates(), self.folder / "pki")
-        write_master_key(self.folder / "keys" / "master.key")
-        write_audit_key(self.folder / "keys" / "audit.key")
+        make_keys(self.folder)
+        shutil.copytree(_keys_and_certificates(), self.folder / "pki", dirs_exist_ok=True)
         owner_url, app_url = self._database(supervisor)
         self.settings = self._settings(owner_url, app_url)
         variables = write_environment(self.folder, self.settings, self.doubles_url)
         environment = {**os.environ, **variables}
         with ThreadPoolExecutor(1) as beside:
             migrated = beside.submit(migrate, owner_url)
-            supervisor.start(self._doubles(environment))
+            supervisor.start(
+                doubles_process(
+                    self.doubles_url, free_port(), self.folder, self._start_at, environment
+                )
+            )
             migrated.result()
             enrolled = beside.submit(asyncio.run, self._enrol())
             supervisor.start(*self._processes(environment))
@@ -265,30 +271,14 @@ class System:
         return self.postgres.url, self.postgres.url_for("postgres", "gateway_app")
 
     def _settings(self, owner_url: str, app_url: str) -> Settings:
-        pki, keys = self.folder / "pki", self.folder / "keys"
-        settings = Settings(
+        settings = settings_for(Settings(), self.folder, self.doubles_url)
+        quick = replace(
+            settings,
             database_url=app_url,
             migration_database_url=owner_url,
             app_role="gateway_app" if owner_url == app_url else "",
             port=int(self.api_urls[0].rpartition(":")[2]),
             public_url=self.api_urls[0],
-            master_key_file=keys / "master.key",
-            audit_key_file=keys / "audit.key",
-            anchor_file=self.folder / "anchor" / "heads.jsonl",
-            signing_key_file=pki / "gateway" / "signing.key",
-            signing_certificate_file=pki / "gateway" / "signing.pem",
-            system_key_file=pki / "gateway" / "system.key",
-            system_certificate_file=pki / "gateway" / "system.pem",
-            server_key_file=pki / "gateway" / "server.key",
-            server_certificate_file=pki / "gateway" / "server.pem",
-            trusted_sts_file=pki / "sts" / "sts.pem",
-            client_ca_file=pki / "ca" / "bundle.pem",
-            sts_url=f"{self.doubles_url}/sts/services/NewSecurityTokenService",
-            dros_url=f"{self.doubles_url}/dros",
-            registers_url=self.doubles_url,
-            oidc_issuer=f"{self.doubles_url}/idp",
-            demo_clock_url=f"{self.doubles_url}/control/clock",
-            practice_oidc=True,
             send_timeout_seconds=2.0,
             retry_first_seconds=0.2,
             retry_limit_seconds=1.0,
@@ -296,57 +286,18 @@ class System:
             timer_interval_seconds=0.1,
             seal_interval_seconds=0.3,
         )
-        return replace(settings, **self._changes)
-
-    def _doubles(self, environment: dict[str, str]) -> ChildSpec:
-        port = self.doubles_url.rpartition(":")[2]
-        return ChildSpec(
-            name="doubles",
-            argv=(
-                *(sys.executable, "-m", "test_doubles", "--port", port),
-                *("--tls-port", str(free_port()), "--pki", str(self.folder / "pki")),
-                *("--time", self._start_at.isoformat()),
-            ),
-            env=environment,
-            is_ready=http_answers(f"{self.doubles_url}/control/clock"),
-            ready_within_s=60,
-        )
+        return replace(quick, **self._changes)
 
     def _processes(self, environment: dict[str, str]) -> list[ChildSpec]:
-        program = (sys.executable, "-m", "gateway.cli")
         apis = [
-            ChildSpec(
-                name=f"api-{number}",
-                argv=(*program, "api"),
-                env={**environment, "GATEWAY_PORT": url.rpartition(":")[2]},
-                is_ready=http_answers(f"{url}/health/ready"),
-                ready_within_s=60,
-                restart=SOON,
-            )
+            api_process(f"api-{number}", url, environment, SOON)
             for number, url in enumerate(self.api_urls)
         ]
         workers = [
-            ChildSpec(
-                name=f"worker-{number}", argv=(*program, "worker"), env=environment, restart=SOON
-            )
-            for number in range(self._workers)
+            worker_process(f"worker-{number}", environment, SOON) for number in range(self._workers)
         ]
         return [*apis, *workers]
 
     async def _enrol(self) -> None:
         async with self.client() as client:
-            clock = await client.clock()
-            for persona in await client.personas():
-                if persona["role"] == "practice":
-                    keys = self.folder / "pki" / "practices" / f"{persona['id']}.jwks.json"
-                    await enrol(
-                        self.settings,
-                        Enrolment(
-                            persona["sor"],
-                            persona["provider_number"],
-                            persona["organization_name"],
-                            json.loads(keys.read_text(encoding="utf-8")),
-                            SHARING_START,
-                        ),
-                        clock,
-                    )
+            await enrol_practices(client, self.settings, self.folder, SHARING_START)
