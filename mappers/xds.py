@@ -8,6 +8,7 @@ Source: xds-metadata-dk 2 to 8 (Danish XDS metadata 1.0.1, MedCom Document 2.0.2
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
@@ -17,12 +18,14 @@ from mappers.errors import MappingError
 from mappers.fhir.profiles import PROTECTED, TITLE_PREFIX
 from mappers.note import Author, JournalNote, Organization
 from nsp_client.errors import InvalidIdentifier, InvalidMetadata
-from nsp_client.identifiers import Cpr, oid_from_uuid
+from nsp_client.identifiers import Cpr, Oid, oid_from_uuid
+from nsp_client.xds.hl7 import escape
 from nsp_client.xds.metadata import (
     AuthorInstitution,
     AuthorPerson,
     Code,
     DocumentEntry,
+    ObjectType,
     PatientInfo,
     SubmissionSet,
     dtm,
@@ -39,6 +42,9 @@ PRACTICE_SETTING_CODE: Final = Code("408443003", SNOMED, "almen medicin")
 CONFIDENTIALITY_CODE: Final = Code("N", "2.16.840.1.113883.5.25", "normal")
 CONTENT_TYPE_CODE: Final = Code("NscContentType", "NscContentType", "NscContentType")
 """Not used in Denmark but demanded by IHE; what Danish clients send (X3)."""
+
+ENCOUNTER_ID_TYPE: Final = "urn:ihe:iti:xds:2015:encounterId"
+"""Type of a reference id that names an encounter. Source: IHE ITI TF-3 table 4.2.3.1.7-2, CXi."""
 
 MIME_TYPES: Final = frozenset({"application/fhir+json", "application/fhir+xml"})
 
@@ -59,6 +65,7 @@ def entry_from_note(
     repository_oid: str | None,
     home_community_oid: str,
     name_protected: bool,
+    encounter_authority_oid: str | None = None,
 ) -> DocumentEntry:
     """Describe the stored document of a note, as a stable entry.
 
@@ -74,6 +81,9 @@ def entry_from_note(
             repository fills it in.
         home_community_oid: bare OID.
         name_protected: the patient's name is protected in the CPR register.
+        encounter_authority_oid: bare OID of who gives out the encounter's id; with
+            it the notes of one encounter can be found together. Without it, the
+            Danish custom, an entry has no reference ids.
 
     Raises:
         MappingError: a figure or the media type cannot be that of a stored note, a
@@ -83,6 +93,117 @@ def entry_from_note(
     """
     if len(sha1) != _SHA1_BYTES or size_bytes < 1:
         raise MappingError("sha1", "not a digest and size of stored bytes")
+    described = _described(
+        note,
+        unique_id=unique_id,
+        entry_uuid=entry_uuid,
+        media_type=media_type,
+        repository_oid=repository_oid,
+        home_community_oid=home_community_oid,
+        name_protected=name_protected,
+        encounter_authority_oid=encounter_authority_oid,
+    )
+    return replace(
+        described,
+        creation_time=_dtm(assembled_at, "assembled_at"),
+        hash=sha1.hex(),
+        size=size_bytes,
+    )
+
+
+def on_demand_entry_from_note(
+    note: JournalNote,
+    *,
+    unique_id: str,
+    entry_uuid: UUID,
+    media_type: str,
+    repository_oid: str,
+    home_community_oid: str,
+    name_protected: bool,
+    encounter_authority_oid: str | None = None,
+) -> DocumentEntry:
+    """Describe a note whose document is made when someone asks for it.
+
+    Arguments as for :func:`entry_from_note`, but ``unique_id`` and ``entry_uuid``
+    belong to the note and not to a version. What is not known before the document
+    is made (hash, size, creation time) is left out.
+
+    Raises:
+        MappingError: the media type is not that of a note, a time has no offset,
+            or the CPR number is not valid.
+
+    Source: xds-metadata-dk 3 (column IHE-O), 7.
+    """
+    return replace(
+        _described(
+            note,
+            unique_id=unique_id,
+            entry_uuid=entry_uuid,
+            media_type=media_type,
+            repository_oid=repository_oid,
+            home_community_oid=home_community_oid,
+            name_protected=name_protected,
+            encounter_authority_oid=encounter_authority_oid,
+        ),
+        object_type=ObjectType.ON_DEMAND,
+    )
+
+
+def cda_entry(
+    fhir_entry: DocumentEntry,
+    *,
+    unique_id: str,
+    entry_uuid: UUID,
+    sha1: bytes,
+    size_bytes: int,
+    format_code: Code,
+) -> DocumentEntry:
+    """Describe the CDA rendering of a note for a domain that registers it locally.
+
+    Relate it to the note's own entry by an XFRM association.
+
+    Args:
+        fhir_entry: the stable entry of the FHIR document that was rendered.
+        unique_id: ``root^extension``, see :func:`mappers.cda.document.cda_unique_id`.
+        entry_uuid: of this entry; another one than the note's.
+        sha1, size_bytes: of the rendering's bytes.
+        format_code: the domain's own; the national one of a note promises FHIR.
+
+    Raises:
+        MappingError: the format code is the note's, the figures are none, or an id
+            is that of the note's entry.
+
+    Source: cda-dk 4.
+    """
+    if len(sha1) != _SHA1_BYTES or size_bytes < 1:
+        raise MappingError("sha1", "not a digest and size of stored bytes")
+    if format_code.code == FORMAT_CODE.code:
+        raise MappingError("format_code", "the national format code of a note promises FHIR")
+    if unique_id == fhir_entry.unique_id or fhir_entry.entry_uuid == f"urn:uuid:{entry_uuid}":
+        raise MappingError("unique_id", "a rendering is another document")
+    return replace(
+        fhir_entry,
+        entry_uuid=f"urn:uuid:{entry_uuid}",
+        unique_id=unique_id,
+        mime_type="text/xml",
+        format_code=format_code,
+        hash=sha1.hex(),
+        size=size_bytes,
+    )
+
+
+def _described(
+    note: JournalNote,
+    *,
+    unique_id: str,
+    entry_uuid: UUID,
+    media_type: str,
+    repository_oid: str | None,
+    home_community_oid: str,
+    name_protected: bool,
+    encounter_authority_oid: str | None,
+) -> DocumentEntry:
+    """What an entry says of the note, whatever kind of entry it is."""
     if media_type not in MIME_TYPES:
         raise MappingError("media_type", "not a media type of FHIR documents")
     patient = note.patient
@@ -106,14 +227,12 @@ def entry_from_note(
         author_institution=_institution(note),
         author_person=_person(note),
         language_code="da-DK",
-        creation_time=_dtm(assembled_at, "assembled_at"),
         service_start_time=start,
         # A point in time ends when it starts (Danish rule).
         service_stop_time=start if ended_at is None else _dtm(ended_at, "$.ended_at"),
-        hash=sha1.hex(),
-        size=size_bytes,
         repository_unique_id=repository_oid,
         home_community_id=f"urn:oid:{home_community_oid}",
+        reference_ids=_reference_ids(note, encounter_authority_oid),
     )
 
 
@@ -215,6 +334,17 @@ def _dtm(moment: datetime, path: str) -> str:
         return dtm(moment)
     except InvalidMetadata as error:
         raise MappingError(path, "an instant needs an offset") from error
+
+
+def _reference_ids(note: JournalNote, authority_oid: str | None) -> tuple[str, ...]:
+    """Name the encounter as CXi, so that the notes of one encounter share a reference."""
+    if authority_oid is None or note.encounter_id is None:
+        return ()
+    try:
+        authority = Oid(authority_oid)
+    except InvalidIdentifier:
+        raise MappingError("encounter_authority_oid", "not a bare OID") from None
+    return (f"{escape(note.encounter_id)}^^^&{authority}&ISO^{ENCOUNTER_ID_TYPE}",)
 
 
 def _patient_info(note: JournalNote, *, name_protected: bool) -> PatientInfo:

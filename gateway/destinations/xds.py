@@ -45,6 +45,7 @@ from nsp_client.errors import (
 from nsp_client.identifiers import Cpr
 from nsp_client.soap.transport import HttpTransport
 from nsp_client.xds import iti41, iti57
+from nsp_client.xds.associations import Relations
 
 _Build = Callable[[bytes, str], iti41.HttpRequest]
 NOT_THERE: Final = frozenset(
@@ -114,7 +115,7 @@ class Dros:
                     home_community_oid=self._home_community_oid,
                 ),
                 document.document,
-                replaces_entry_uuid=f"urn:uuid:{replaces}" if replaces else None,
+                relations=Relations(replaces=f"urn:uuid:{replaces}" if replaces else None),
             )
         except InvalidMetadata as error:
             return _attempt(Verdict.GIVEN_UP, f"{error.code}:{error.attribute}")

@@ -34,6 +34,8 @@ SHARED_NOTE_FORMAT_CODES: Final = frozenset({"urn:ad:dk:medcom:ecn-v1.0:full"})
 SHARED_NOTE_MIME_TYPES: Final = frozenset({"application/fhir+xml", "application/fhir+json"})
 SHARED_NOTE_TYPE_CODE: Final = "866144008"
 SHARED_NOTE_CLASS_CODE: Final = "001"
+ASTM_SCHEME: Final = "ASTM"
+"""Coding scheme of the type of a signature document. Source: IHE ITI TF-3 5.5.3."""
 MAX_TITLE: Final = 127
 GENDERS: Final = frozenset({"M", "F", "O", "U"})
 
@@ -246,8 +248,8 @@ def _institution_faults(institution: AuthorInstitution | None) -> Iterator[tuple
 def _is_complete(code: Code) -> bool:
     if not (code.code and code.display):
         return False
-    # A national client convention names a scheme after its code.
-    return is_oid(code.scheme) or code.scheme == code.code
+    # A national client convention names a scheme after its code; IHE names ASTM's by its name.
+    return is_oid(code.scheme) or code.scheme in (code.code, ASTM_SCHEME)
 
 
 def _has_cpr(title: str | None) -> bool:

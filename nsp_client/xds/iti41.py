@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from nsp_client.errors import InvalidMetadata, RegistryErrorCode
-from nsp_client.identifiers import is_urn_uuid
 from nsp_client.soap.answer import open_answer
 from nsp_client.soap.envelope import SoapVersion, build_envelope, request_addressing
 from nsp_client.soap.mtom import MimePart, include_element, write_package
+from nsp_client.xds.associations import UNRELATED, Relations, submission_associations
 from nsp_client.xds.checks import (
     entry_faults,
     require,
@@ -25,15 +25,12 @@ from nsp_client.xds.checks import (
     submission_faults,
 )
 from nsp_client.xds.ebxml import (
-    derived_ids,
     write_association,
     write_document_entry,
     write_submission_set,
 )
 from nsp_client.xds.fingerprint import fingerprint
 from nsp_client.xds.metadata import (
-    Association,
-    AssociationType,
     DocumentEntry,
     ObjectType,
     SubmissionSet,
@@ -80,15 +77,15 @@ def submit_request(
     submission_set: SubmissionSet,
     document: bytes,
     *,
-    replaces_entry_uuid: str | None = None,
+    relations: Relations = UNRELATED,
     is_shared_note: bool = True,
 ) -> SubmitRequest:
     """Write a submission of one stable document.
 
     Args:
         document: the finished bytes, signed and all; they leave unchanged.
-        replaces_entry_uuid: entryUUID (not uniqueId) of the entry that this one
-            replaces.
+        relations: to entries already there (entryUUID, not uniqueId): which one
+            this replaces, renders or signs.
         is_shared_note: False for a document of another kind, such as a signature.
 
     Raises:
@@ -103,13 +100,9 @@ def submit_request(
     if (entry.hash or "").lower() != figures.hash or entry.size != figures.size_bytes:
         raise InvalidMetadata("hash", "hash or size is not that of the document")
     content_id = f"{entry.entry_uuid[9:]}@{CONTENT_ID_HOST}"
-    associations = _associations(entry, submission_set, replaces_entry_uuid)
     body = (
         f'<xds:ProvideAndRegisterDocumentSetRequest xmlns:xds="{XDS_NS}">'
-        f'<lcm:SubmitObjectsRequest xmlns:lcm="{LCM_NS}">'
-        f'<rim:RegistryObjectList xmlns:rim="{RIM_NS}">'
-        f"{write_document_entry(entry)}{write_submission_set(submission_set)}{associations}"
-        "</rim:RegistryObjectList></lcm:SubmitObjectsRequest>"
+        f"{submit_objects_request(entry, submission_set, relations)}"
         f'<xds:Document id="{entry.entry_uuid}">{include_element(content_id)}</xds:Document>'
         "</xds:ProvideAndRegisterDocumentSetRequest>"
     )
@@ -119,30 +112,21 @@ def submit_request(
     )
 
 
-def _associations(
-    entry: DocumentEntry, submission_set: SubmissionSet, replaces_entry_uuid: str | None
+def submit_objects_request(
+    entry: DocumentEntry, submission_set: SubmissionSet, relations: Relations = UNRELATED
 ) -> str:
-    member_id, replace_id = derived_ids(submission_set.entry_uuid, 2)
-    written = write_association(
-        Association(
-            association_id=member_id,
-            association_type=AssociationType.HAS_MEMBER,
-            source=submission_set.entry_uuid,
-            target=entry.entry_uuid,
-            submission_set_status="Original",
-        )
-    )
-    if replaces_entry_uuid is None:
-        return written
-    if not is_urn_uuid(replaces_entry_uuid) or replaces_entry_uuid == entry.entry_uuid:
-        raise InvalidMetadata("RPLC", "the target is not the entryUUID of another entry")
-    return written + write_association(
-        Association(
-            association_id=replace_id,
-            association_type=AssociationType.RPLC,
-            source=entry.entry_uuid,
-            target=replaces_entry_uuid,
-        )
+    """Write the metadata of a submission as a complete ``lcm:SubmitObjectsRequest``.
+
+    Raises:
+        InvalidMetadata: as :func:`nsp_client.xds.associations.submission_associations`.
+    """
+    associations = submission_associations(entry, submission_set, relations)
+    return (
+        f'<lcm:SubmitObjectsRequest xmlns:lcm="{LCM_NS}">'
+        f'<rim:RegistryObjectList xmlns:rim="{RIM_NS}">'
+        f"{write_document_entry(entry)}{write_submission_set(submission_set)}"
+        f"{''.join(map(write_association, associations))}"
+        "</rim:RegistryObjectList></lcm:SubmitObjectsRequest>"
     )
 
 

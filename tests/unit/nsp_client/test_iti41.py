@@ -18,6 +18,7 @@ from nsp_client.errors import (
 from nsp_client.soap.answer import open_message
 from nsp_client.soap.envelope import SoapVersion, build_envelope
 from nsp_client.xds import iti41
+from nsp_client.xds.associations import Relations
 from nsp_client.xds.ebxml import read_registry_objects
 from nsp_client.xds.iti41 import SubmitOutcome
 from nsp_client.xds.metadata import AssociationType
@@ -51,12 +52,12 @@ def submission(**options: Any) -> iti41.SubmitRequest:
 
 @pytest.mark.parametrize("replaces", [None, OLD_ENTRY_UUID])
 def test_the_body_obeys_the_published_schema(replaces: str | None) -> None:
-    request = submission(replaces_entry_uuid=replaces)
+    request = submission(relations=Relations(replaces=replaces))
     assert_schema_valid(request.body, {request.part.content_id: request.part.body})
 
 
 def test_the_parts_of_a_submission_hang_together() -> None:
-    root = etree.fromstring(submission(replaces_entry_uuid=OLD_ENTRY_UUID).body)
+    root = etree.fromstring(submission(relations=Relations(replaces=OLD_ENTRY_UUID)).body)
     (object_list,) = root.iter(f"{R}RegistryObjectList")
     objects = read_registry_objects(object_list)
     assert objects.entries == (STABLE,)
@@ -128,8 +129,8 @@ def test_a_resend_is_the_same_to_the_byte() -> None:
         ({"size": 1}, {}, "hash"),
         ({"mime_type": "text/xml"}, {}, "mimeType"),
         ({"patient_id": OTHER_PATIENT, "source_patient_id": OTHER_PATIENT}, {}, "title"),
-        ({}, {"replaces_entry_uuid": "07585abe-9862"}, "RPLC"),
-        ({}, {"replaces_entry_uuid": ENTRY_UUID}, "RPLC"),
+        ({}, {"relations": Relations(replaces="07585abe-9862")}, "RPLC"),
+        ({}, {"relations": Relations(replaces=ENTRY_UUID)}, "RPLC"),
     ],
 )
 def test_a_submission_that_breaks_a_rule_is_not_written(
