@@ -57,12 +57,9 @@ async def authenticate(
         endpoint: the absolute URL of this endpoint, which the assertion must name.
 
     Raises:
-        AssertionRefused: with ``unsupported_grant_type``, ``invalid_request`` or
-            ``invalid_client`` (RFC 6749, 5.2).
+        AssertionRefused: with ``invalid_request`` or ``invalid_client`` (RFC 6749, 5.2).
         Unavailable: the database is away.
     """
-    if form.get("grant_type") != "client_credentials":
-        raise AssertionRefused("unsupported_grant_type", "use client_credentials")
     if form.get("client_assertion_type") != ASSERTION_TYPE or "client_assertion" not in form:
         raise AssertionRefused("invalid_request", "client_assertion of type jwt-bearer is needed")
     assertion = form["client_assertion"]

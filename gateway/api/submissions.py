@@ -16,7 +16,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.api import problems
-from gateway.api.client_assertions import AssertionRefused, authenticate
 from gateway.api.json_body import parse_json
 from gateway.api.principals import PracticePrincipal
 from gateway.api.services import Services
@@ -144,30 +143,8 @@ async def cancel_note(request: Request) -> Response:
     )
 
 
-async def post_token(request: Request) -> Response:
-    """``POST /oauth/token``: ``client_credentials`` with ``private_key_jwt``."""
-    services = _services(request)
-    form = await request.form()
-    fields = {name: value for name, value in form.items() if isinstance(value, str)}
-    endpoint = f"{services.settings.public_url}/oauth/token"
-    try:
-        practice = await authenticate(fields, services.database, services.clock, endpoint)
-    except AssertionRefused as error:
-        status = 401 if error.error == "invalid_client" else 400
-        return _json(
-            {"error": error.error, "error_description": error.description},
-            {"Cache-Control": "no-store"},
-            status=status,
-        )
-    token, seconds = services.tokens.issue(practice.sor_code)
-    return _json(
-        {"access_token": token, "token_type": "Bearer", "expires_in": seconds},
-        {"Cache-Control": "no-store"},
-    )
-
-
-def _json(body: Any, headers: dict[str, str] | None = None, *, status: int = 200) -> Response:
-    return Response(orjson.dumps(body), status_code=status, media_type=JSON, headers=headers)
+def _json(body: Any, headers: dict[str, str] | None = None) -> Response:
+    return Response(orjson.dumps(body), media_type=JSON, headers=headers)
 
 
 ROUTES: Final = [
@@ -176,5 +153,4 @@ ROUTES: Final = [
     Route("/practice/v1/notes/{note_id}", get_note, methods=["GET"]),
     Route("/practice/v1/notes/{note_id}/markings", patch_markings, methods=["PATCH"]),
     Route("/practice/v1/notes/{note_id}/cancel", cancel_note, methods=["POST"]),
-    Route("/oauth/token", post_token, methods=["POST"]),
 ]
