@@ -4,29 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
 from gateway.errors import NoteRejected
 from mappers.issues import Issue
+from mappers.practice import strict_json
 
 
 def parse_json(body: bytes) -> Any:
-    """The parsed body.
+    """The parsed body, understood in one way only: no key twice, no NaN, no NUL.
 
     Raises:
-        NoteRejected: ``BODY-MALFORMED``, naming line and column.
+        NoteRejected: ``BODY-MALFORMED``, naming line and column where they are known.
     """
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise NoteRejected(
-            [
-                Issue(
-                    "BODY-MALFORMED",
-                    f"line {error.lineno} column {error.colno}",
-                    "RFC 8259",
-                    "Indholdet er ikke gyldig JSON. Ret fejlen på det angivne sted.",
-                    "The body is not valid JSON. Correct it at the place given.",
-                )
-            ]
-        ) from error
+    parsed = strict_json.parse_json(body)
+    if isinstance(parsed, Issue):
+        raise NoteRejected([parsed])
+    return parsed

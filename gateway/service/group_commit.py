@@ -58,7 +58,7 @@ class GroupCommitter(Generic[ItemT, OutcomeT]):
         self._is_busy = False  # did the last group have company?
         self._waiting: deque[_Waiting[ItemT, OutcomeT]] = deque()
         self._busy_keys: set[object] = set()
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: set[asyncio.Task[bool]] = set()
 
     async def submit(self, item: ItemT, key: object) -> OutcomeT:
         """Store an item with the next group; returns once it is durable.
@@ -82,16 +82,20 @@ class GroupCommitter(Generic[ItemT, OutcomeT]):
             self._running.add(task)
             task.add_done_callback(self._finished)
 
-    def _finished(self, task: asyncio.Task[None]) -> None:
+    def _finished(self, task: asyncio.Task[bool]) -> None:
         self._running.discard(task)
-        self._start_writers()
+        # One that found only twins of what is under way would find them again at
+        # once; the writer they wait for starts the next when it is done.
+        if task.cancelled() or task.exception() is not None or task.result():
+            self._start_writers()
 
-    async def _write(self) -> None:
+    async def _write(self) -> bool:
+        """Commit one group; false when there was nothing that could be taken."""
         await self._gather()
         group = self._next_group()
         self._is_busy = len(group) > 1
         if not group:
-            return
+            return False
         keys = {waiting.key for waiting in group}
         self._busy_keys |= keys
         try:
@@ -111,6 +115,7 @@ class GroupCommitter(Generic[ItemT, OutcomeT]):
                     waiting.future.set_result(outcome)
         finally:
             self._busy_keys -= keys
+        return True
 
     async def _gather(self) -> None:
         """Let everyone who is ready now join the group; wait on while more keep coming.

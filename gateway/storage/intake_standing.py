@@ -8,6 +8,7 @@ from uuid import UUID
 
 from gateway.pipeline.intake_judge import EarlierVersion, KnownNote, Standing
 from gateway.pipeline.records import Receipt
+from gateway.states import VersionState
 from gateway.storage.database import Connection
 
 NOTES: Final = """
@@ -18,7 +19,7 @@ LOCK_NOTES: Final = f"{NOTES} FOR UPDATE"
 
 EXISTING_VERSIONS: Final = """
 SELECT v.note_id, v.version, v.receipt_id, v.content_sha256, v.content_mac, v.received_at,
-       v.state, v.warnings
+       v.warnings
 FROM note_version v
 JOIN unnest(%b::uuid[], %b::int[]) AS g (note_id, version) USING (note_id, version)
 """
@@ -77,7 +78,16 @@ async def earlier_versions(
     )
     return {
         (row[0], row[1]): EarlierVersion(
-            Receipt(row[0], row[2], row[1], row[3], row[5], row[6], tuple(row[7]), replayed=True),
+            Receipt(
+                row[0],
+                row[2],
+                row[1],
+                row[3],
+                row[5],
+                VersionState.RECEIVED,  # the same receipt again, whatever has happened since
+                tuple(row[6]),
+                replayed=True,
+            ),
             row[4],
         )
         for row in await cursor.fetchall()

@@ -118,7 +118,9 @@ async def _complete(
             next_due=row[6],
             practice=practice_from_row(row[7:14]),
             patient=PatientRecord(*row[14:19]),
-            versions=tuple(versions[row[0]]),
+            # A version that came between the two readings is left for the next: judged
+            # by the markings read before it, it might be shown against its own.
+            versions=tuple(each for each in versions[row[0]] if each.version <= row[2]),
             decisions=decisions[row[0]],
             delivery=under_way.get(row[0]),
         )

@@ -74,7 +74,7 @@ def malformed(rule: str, message_da: str, message_en: str) -> Issue:
 
 def _count_keys(tree: object) -> int:
     count = 0
-    waiting: list[Any] = [tree]
+    waiting: list[Any] = [[tree]]
     while waiting:  # no recursion: depth is the sender's choice
         value = waiting.pop()
         if type(value) is dict:

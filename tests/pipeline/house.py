@@ -88,6 +88,12 @@ class House:
         with psycopg.connect(self.settings.migration_database_url) as connection:
             return connection.execute(query, arguments).fetchall()
 
+    def write(self, statement: Any, *arguments: object) -> list[tuple[Any, ...]]:
+        """Change something from outside; returns what the statement does."""
+        with psycopg.connect(self.settings.migration_database_url) as connection:
+            cursor = connection.execute(statement, arguments)
+            return cursor.fetchall() if cursor.description else []
+
     def version_now(self) -> int | None:
         """The version the patient and professionals may be shown."""
         found = self.rows(
@@ -141,22 +147,26 @@ class Process:
             pass
 
     async def _do_jobs(self) -> None:
+        # As the engine has it: a job in hand is not to be had; the rescuer puts back
+        # what a process that stopped had in hand.
+        self._house.write("UPDATE procrastinate_jobs SET status = 'todo' WHERE status = 'doing'")
         todo = (
-            "SELECT id, task_name, args FROM procrastinate_jobs WHERE status = 'todo'"
-            " ORDER BY priority DESC, id LIMIT 1"
+            "UPDATE procrastinate_jobs SET status = 'doing' WHERE id = (SELECT id"
+            " FROM procrastinate_jobs WHERE status = 'todo' ORDER BY priority DESC, id LIMIT 1)"
+            " RETURNING id, task_name, args"
         )
-        while jobs := self._house.rows(todo):
+        while jobs := self._house.write(todo):
             ((job_id, task, arguments),) = jobs
             note_ids = [UUID(each) for each in arguments["note_ids"]]
             if task == PROCESS_TASK:
                 lane = Lane(arguments.get("lane", int(Lane.LIVE)))
                 trigger = arguments.get("trigger", "received")
-                await self.workshop.process(note_ids, lane, trigger)
+                company = trigger == "received"
+                await self.workshop.process(note_ids, lane, trigger, company=company)
             else:
                 assert task == DELIVER_TASK
                 await self.workshop.deliver(note_ids)
-            with psycopg.connect(self._house.settings.migration_database_url) as connection:
-                connection.execute("DELETE FROM procrastinate_jobs WHERE id = %s", (job_id,))
+            self._house.write("DELETE FROM procrastinate_jobs WHERE id = %s", job_id)
 
 
 MakeHouse = Callable[[], Awaitable[House]]

@@ -79,3 +79,27 @@ async def test_a_sender_that_went_away_takes_nobody_with_it() -> None:
     assert await third == 30
     with pytest.raises(asyncio.CancelledError):
         await second
+
+
+async def test_a_twin_waits_without_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = _Store()
+    committer = GroupCommitter(store.commit, limit=100, writers=2)
+    store.gate.clear()
+    first = asyncio.create_task(committer.submit(1, "note"))
+    await asyncio.sleep(0)
+    looks = 0
+    next_group = committer._next_group
+
+    def counted() -> list[object]:
+        nonlocal looks
+        looks += 1
+        return list(next_group())
+
+    twin = asyncio.create_task(committer.submit(2, "note"))
+    monkeypatch.setattr(committer, "_next_group", counted)
+    for _ in range(1_000):
+        await asyncio.sleep(0)
+    assert looks < 10
+    store.gate.set()
+    assert await asyncio.gather(first, twin) == [10, 20]
+    assert store.groups == [[1], [2]]

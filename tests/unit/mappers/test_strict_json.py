@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mappers.issues import Issue
-from mappers.practice.strict_json import parse_object
+from mappers.practice.strict_json import parse_json, parse_object
 
 KEYS = st.sampled_from(["a", "b", 'q"', 'x":', "æ", "", "\\", "a:"])
 TEXTS = st.sampled_from(["", 'a": 1', '":', '\\":', '","b":', "hej", "{}", '"'])
@@ -82,3 +82,11 @@ def test_nesting_beyond_sense_is_refused_and_not_a_crash() -> None:
     deep = b'{"a":' * 900 + b'"x\\":"' + b"}" * 900
     assert parse_object(deep) is not None
     assert isinstance(parse_object(b'{"a":' * 10_000 + b"1" + b"}" * 10_000), Issue)
+
+
+@pytest.mark.parametrize("body", [b"null", b"true", b"1", b"1.5", b'"a"', b"[]", b"[1, null]"])
+def test_what_is_no_object_is_told_so(body: bytes) -> None:
+    issue = parse_object(body)
+    assert isinstance(issue, Issue)
+    assert issue.code == "BODY-MALFORMED"
+    assert parse_json(body) == json.loads(body)
