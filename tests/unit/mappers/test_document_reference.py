@@ -8,9 +8,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from hashlib import sha1
 from typing import Any
-from uuid import UUID
 
 import pytest
 
@@ -21,7 +19,6 @@ from mappers.fhir.document_reference import (
     document_reference_json,
 )
 from mappers.note import Author, JournalNote
-from mappers.xds import entry_from_note, on_demand_entry_from_note
 from nsp_client.xds.metadata import AvailabilityStatus, Code, DocumentEntry, dtm
 from tests.unit.mappers.bundle_specimens import (
     ASSEMBLED_AT,
@@ -32,41 +29,12 @@ from tests.unit.mappers.bundle_specimens import (
     tree,
 )
 from tests.unit.mappers.document_reference_judge import profile_faults, reference_faults
+from tests.unit.mappers.xds_specimens import on_demand, stable
 
-HOME = "1.2.208.176.8.1"
-REPOSITORY = "1.2.208.176.43210.8.30"
 URL = "https://gateway.example/Binary/0f0e7c54"
 OLD = "urn:uuid:7a1e7c54-5d0a-4d0b-9a53-3f2f5b1f6a77"
 ENCOUNTER = "urn:uuid:2ab7b0a3-2c5d-4c2f-9f5e-0a1b2c3d4e5f"
 Json = dict[str, Any]
-
-
-def stable(made: JournalNote, **changes: Any) -> DocumentEntry:
-    ids, stored = ids_of(made), document(made)
-    arguments: dict[str, Any] = {
-        "unique_id": f"urn:uuid:{ids.composition_identifier}",
-        "entry_uuid": ids.bundle_id,
-        "assembled_at": ASSEMBLED_AT,
-        "sha1": sha1(stored, usedforsecurity=False).digest(),
-        "size_bytes": len(stored),
-        "media_type": "application/fhir+json",
-        "repository_oid": REPOSITORY,
-        "home_community_oid": HOME,
-        "name_protected": False,
-    }
-    return entry_from_note(made, **(arguments | changes))
-
-
-def on_demand(made: JournalNote) -> DocumentEntry:
-    return on_demand_entry_from_note(
-        made,
-        unique_id="urn:uuid:6f0d2f5e-2d0c-4a83-9e5e-4c1b7f1d9a0f",
-        entry_uuid=UUID("6f0d2f5e-2d0c-4a83-9e5e-4c1b7f1d9a0e"),
-        media_type="application/fhir+xml",
-        repository_oid=REPOSITORY,
-        home_community_oid=HOME,
-        name_protected=False,
-    )
 
 
 def reference(

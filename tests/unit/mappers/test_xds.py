@@ -6,15 +6,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha1
 from typing import Any
-from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mappers.errors import MappingError
-from mappers.note import Author, JournalNote, Patient
-from mappers.xds import entry_from_note, submission_set_from_note, withdrawal_set
+from mappers.note import Author, Patient
+from mappers.xds import entry_from_note, withdrawal_set
 from nsp_client.identifiers import Cpr
 from nsp_client.xds.checks import (
     entry_faults,
@@ -29,49 +28,18 @@ from nsp_client.xds.metadata import (
     DocumentEntry,
     ObjectType,
     PatientInfo,
-    SubmissionSet,
 )
 from tests.unit.mappers.bundle_specimens import (
     ASSEMBLED_AT,
     WINTER,
     document,
-    ids_of,
     note,
     resource,
     tree,
 )
-
-SET_UUID = UUID("6f0d2f5e-2d0c-4a83-9e5e-4c1b7f1d9a02")
-HOME = "1.2.208.176.8.1"
-SOURCE = "1.2.208.176.43210.8.20"
-CX = "3001749995^^^&1.2.208.176.1.2&ISO"
-
-
-def entry(made: JournalNote | None = None, **changes: Any) -> DocumentEntry:
-    made = made or note()
-    ids, stored = ids_of(made), document(made)
-    arguments: dict[str, Any] = {
-        "unique_id": f"urn:uuid:{ids.composition_identifier}",
-        "entry_uuid": ids.bundle_id,
-        "assembled_at": ASSEMBLED_AT,
-        "sha1": sha1(stored, usedforsecurity=False).digest(),
-        "size_bytes": len(stored),
-        "media_type": "application/fhir+json",
-        "repository_oid": "1.2.208.176.43210.8.30",
-        "home_community_oid": HOME,
-        "name_protected": False,
-    }
-    return entry_from_note(made, **(arguments | changes))
-
-
-def submission(made: JournalNote | None = None, **changes: Any) -> SubmissionSet:
-    arguments: dict[str, Any] = {
-        "set_uuid": SET_UUID,
-        "submitted_at": ASSEMBLED_AT,
-        "source_oid": SOURCE,
-        "home_community_oid": HOME,
-    }
-    return submission_set_from_note(made or note(), **(arguments | changes))
+from tests.unit.mappers.xds_specimens import CX, HOME, SET_UUID, SOURCE
+from tests.unit.mappers.xds_specimens import stable as entry
+from tests.unit.mappers.xds_specimens import submission_set as submission
 
 
 def test_an_ordinary_note_breaks_no_rule_of_the_client() -> None:
