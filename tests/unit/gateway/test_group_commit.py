@@ -101,5 +101,5 @@ async def test_a_twin_waits_without_work(monkeypatch: pytest.MonkeyPatch) -> Non
         await asyncio.sleep(0)
     assert looks < 10
     store.gate.set()
-    assert await asyncio.gather(first, twin) == [10, 20]
+    assert list(await asyncio.gather(first, twin)) == [10, 20]
     assert store.groups == [[1], [2]]
