@@ -18,23 +18,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One fault or warning; never holds note text or a CPR number."""
+    """One fault or warning; never holds note text or a CPR number.
+
+    ``line`` counts from 1, for a body in XML; None where no line is known.
+    """
 
     code: str
     path: str
     rule: str
     message_da: str
     message_en: str
+    line: int | None = None
 
-    def to_json(self) -> dict[str, str]:
-        """The form of ``errors[]`` and ``warnings[]``."""
-        return {
+    def to_json(self) -> dict[str, str | int]:
+        """The form of ``errors[]`` and ``warnings[]``; without a line there is none."""
+        told: dict[str, str | int] = {
             "code": self.code,
             "path": self.path,
             "rule": self.rule,
             "message_da": self.message_da,
             "message_en": self.message_en,
         }
+        return told if self.line is None else told | {"line": self.line}
 
 
 @dataclass(frozen=True, slots=True)

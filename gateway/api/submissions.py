@@ -21,7 +21,7 @@ from gateway.api.principals import PracticePrincipal
 from gateway.api.services import Services
 from gateway.errors import NotAuthorized, NoteRejected, NoteUnknown
 from gateway.pipeline import intake_issues
-from gateway.service.receive import FHIR_JSON, MEDIA_TYPES, Incoming, Sender
+from gateway.service.receive import BUNDLES, MEDIA_TYPES, Incoming, Sender
 
 JSON: Final = "application/json"
 
@@ -80,7 +80,7 @@ async def _incoming(request: Request) -> Incoming | Response:
     return Incoming(
         media_type,
         body,
-        context.encode("latin-1") if context is not None and media_type == FHIR_JSON else None,
+        context.encode("latin-1") if context is not None and media_type in BUNDLES else None,
         request_id_of(request),
     )
 

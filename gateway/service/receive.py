@@ -49,12 +49,15 @@ from gateway.storage.intake_standing import standing_of
 from gateway.storage.patient_keys import PatientKeys
 from mappers.issues import Issue, Reading
 from mappers.note import JournalNote, content_key, note_to_bytes
-from mappers.practice.medcom import read_bundle
+from mappers.practice.medcom import read_bundle, read_xml_bundle
 from mappers.practice.plain import read_plain_note
 
 PLAIN: Final = "application/json"
 FHIR_JSON: Final = "application/fhir+json"
-MEDIA_TYPES: Final = (PLAIN, FHIR_JSON)
+FHIR_XML: Final = "application/fhir+xml"
+MEDIA_TYPES: Final = (PLAIN, FHIR_JSON, FHIR_XML)
+BUNDLES: Final = (FHIR_JSON, FHIR_XML)
+"""The media types beside which the header ``Note-Context`` is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,8 @@ def read(incoming: Incoming) -> Reading:
     """Bytes to a note, or every fault of the content."""
     if incoming.media_type == FHIR_JSON:
         return read_bundle(incoming.body, incoming.note_context)
+    if incoming.media_type == FHIR_XML:
+        return read_xml_bundle(incoming.body, incoming.note_context)
     return read_plain_note(incoming.body)
 
 

@@ -1,4 +1,4 @@
-"""A note to its national FHIR document, as JSON bytes.
+"""A note to its national FHIR document, as JSON or XML bytes: two forms of one document.
 
 Source: medcom-shared-notes 2 to 4 (shape), 14 (times).
 """
@@ -14,6 +14,7 @@ import orjson
 from mappers.errors import MappingError
 from mappers.fhir import profiles, resources
 from mappers.fhir.ids import DocumentIds, texts_of
+from mappers.fhir.xml_writer import write_xml
 from mappers.note import JournalNote
 
 COPENHAGEN: Final = ZoneInfo("Europe/Copenhagen")
@@ -40,6 +41,35 @@ def assemble_bundle(
 
     Source: medcom-shared-notes 3 to 14.
     """
+    return orjson.dumps(
+        bundle_tree(note, ids, assembled_at=assembled_at, name_protected=name_protected)
+    )
+
+
+def assemble_xml(
+    note: JournalNote, ids: DocumentIds, *, assembled_at: datetime, name_protected: bool
+) -> bytes:
+    """Write the same document as FHIR XML; arguments as :func:`assemble_bundle`.
+
+    Returns:
+        The Bundle as XML in exclusive canonical form, UTF-8, ready to be signed;
+        read, it equals the JSON form.
+
+    Raises:
+        MappingError: ``assembled_at`` has no offset.
+        TextWouldBeLost: a field holds a control character, which XML cannot carry.
+
+    Source: medcom-shared-notes 2 (XML and JSON are equal), 3 to 14.
+    """
+    return write_xml(
+        bundle_tree(note, ids, assembled_at=assembled_at, name_protected=name_protected)
+    )
+
+
+def bundle_tree(
+    note: JournalNote, ids: DocumentIds, *, assembled_at: datetime, name_protected: bool
+) -> dict[str, Any]:
+    """Make the document as the tree of its JSON form; arguments as :func:`assemble_bundle`."""
     if assembled_at.utcoffset() is None:
         raise MappingError("assembled_at", "the time has no offset")
     texts = texts_of(ids)
@@ -61,20 +91,18 @@ def assemble_bundle(
         entries.append(
             _entry(texts.role_id, resources.practitioner_role(texts, parties, parties.role))
         )
-    return orjson.dumps(
-        {
-            "resourceType": "Bundle",
-            "id": texts.bundle_id,
-            "meta": {"profile": [profiles.NOTES_BUNDLE]},
-            "identifier": {
-                "system": profiles.URI_SYSTEM,
-                "value": f"urn:uuid:{texts.bundle_identifier}",
-            },
-            "type": "document",
-            "timestamp": utc_time(assembled_at),
-            "entry": entries,
-        }
-    )
+    return {
+        "resourceType": "Bundle",
+        "id": texts.bundle_id,
+        "meta": {"profile": [profiles.NOTES_BUNDLE]},
+        "identifier": {
+            "system": profiles.URI_SYSTEM,
+            "value": f"urn:uuid:{texts.bundle_identifier}",
+        },
+        "type": "document",
+        "timestamp": utc_time(assembled_at),
+        "entry": entries,
+    }
 
 
 def danish_time(moment: datetime) -> str:

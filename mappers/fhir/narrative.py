@@ -14,7 +14,7 @@ from typing import Final
 
 from mappers.fhir import profiles
 
-OPEN: Final = f'<div xmlns="{profiles.XHTML}" xml:lang="da" lang="da">'
+OPEN: Final = f'<div xmlns="{profiles.XHTML}" lang="da" xml:lang="da">'
 CLOSE: Final = "</div>"
 
 GENDER_DISPLAY: Final = {

@@ -6,6 +6,7 @@ Source: medcom-shared-notes 2 to 14 (the document); design.md 3.1 (Note-Context)
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -29,6 +30,8 @@ from mappers.fhir.checks import (
 from mappers.fhir.entries import Entries
 from mappers.fhir.narrative import escape
 from mappers.fhir.structure import decoded, full_date, full_time
+from mappers.fhir.xml_faults import with_line
+from mappers.fhir.xml_reader import XmlReading, read_xml
 from mappers.html import CleanText, clean_html
 from mappers.issues import Issue, Legible, Places, Reading
 from mappers.note import Author, JournalNote, Markings, NoteText, Organization, Patient
@@ -73,20 +76,50 @@ def read_bundle(body: bytes, note_context: bytes | None) -> Reading:
 
     Source: medcom-shared-notes 20; design.md 3.1, 4.
     """
-    context_checks = Checks()
-    context = _read_context(context_checks, note_context)
     tree = parse_object(body)
     if isinstance(tree, Issue):
+        return _read(XmlReading(None, issues=(tree,)), note_context)
+    return _read(XmlReading(tree), note_context)
+
+
+def read_xml_bundle(body: bytes, note_context: bytes | None) -> Reading:
+    """Read one note from a Bundle as XML and its context, as :func:`read_bundle` does.
+
+    Args:
+        body: the bytes received, ``application/fhir+xml``.
+        note_context: the header ``Note-Context`` as sent, JSON; None if absent.
+
+    Returns:
+        As :func:`read_bundle`, with the line of each issue and warning that has a place
+        in the document, and the faults of :func:`mappers.fhir.xml_reader.read_xml`.
+
+    Source: medcom-shared-notes 2 (XML and JSON are equal).
+    """
+    return _read(read_xml(body), note_context)
+
+
+def _read(parsed: XmlReading, note_context: bytes | None) -> Reading:
+    """Read a note from a parsed document; one in JSON has no lines."""
+    context_checks = Checks()
+    context = _read_context(context_checks, note_context)
+    if parsed.tree is None:
         legible = _legible(Entries((), {}), context)
-        return Reading(None, legible, (tree, *context_checks.issues))
-    checked = check_document(tree)
+        return Reading(None, legible, (*parsed.issues, *context_checks.issues))
+    checked = check_document(parsed.tree)
     clean = _read_body(checked)
-    issues = (*checked.findings.issues.values(), *clean.issues, *context_checks.issues)
-    warnings = (*checked.findings.warnings.values(), *clean.warnings)
+    found = (*parsed.issues, *checked.findings.issues.values(), *clean.issues)
+    issues = (*_with_lines(found, parsed), *context_checks.issues)
+    warnings = _with_lines((*checked.findings.warnings.values(), *clean.warnings), parsed)
     legible = _legible(checked.entries, context)
     if issues:
         return Reading(None, legible, issues, warnings)
     return Reading(_note(checked.entries, context, clean), legible, (), warnings)
+
+
+def _with_lines(found: Iterable[Issue], parsed: XmlReading) -> tuple[Issue, ...]:
+    """Give each issue its line, and tell none twice."""
+    once = {(issue.code, issue.path): issue for issue in found}
+    return tuple(with_line(issue, parsed.lines) for issue in once.values())
 
 
 def _legible(entries: Entries, context: JsonObject) -> Legible:
