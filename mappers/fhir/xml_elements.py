@@ -161,6 +161,7 @@ _TYPES: Final = MappingProxyType(
             "availableEndTime:time"
         ),
         "PractitionerRole.notAvailable": "BackboneElement > description:string during:Period",
+        "Element": "Element >",
         "Address": (
             "Element > use:code type:code text:string line:string* city:string district:string "
             "state:string postalCode:string country:string period:Period"

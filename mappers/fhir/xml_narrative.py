@@ -16,8 +16,16 @@ from lxml import etree
 
 from mappers.fhir import profiles
 
+MOST_ATTRIBUTES: Final = 100
+"""XHTML has fewer; one canonicaliser needs minutes for some hundred thousand."""
+
 _EMPTY: Final = re.compile(r"(<(?:br|hr|img|col)\b[^<>]*)></(?:br|hr|img|col)>")
 _PREFIXED: Final = re.compile(r"</?[^\s<>:/]+:")
+
+
+def has_too_many_attributes(div: Any) -> bool:
+    """Tell whether an element has so many attributes that sorting them would take long."""
+    return any(len(node.attrib) > MOST_ATTRIBUTES for node in div.iter())
 
 
 def narrative_text(div: Any) -> str:

@@ -13,7 +13,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite
-from types import MappingProxyType
 from typing import Any, Final
 
 from lxml import etree
@@ -30,7 +29,7 @@ from mappers.fhir.xml_elements import (
     Member,
 )
 from mappers.fhir.xml_faults import XmlFaults, malformed, printable
-from mappers.fhir.xml_narrative import narrative_text
+from mappers.fhir.xml_narrative import has_too_many_attributes, narrative_text
 from mappers.issues import Issue
 
 MOST_BYTES: Final = 4_000_000
@@ -63,7 +62,7 @@ class XmlReading:
     """
 
     tree: Json | None
-    lines: Mapping[str, int] = MappingProxyType({})
+    lines: Mapping[str, int] = field(default_factory=dict)
     issues: tuple[Issue, ...] = ()
 
 
@@ -258,6 +257,9 @@ class _Reader:
     def _complex(self, child: Any, kind: str, place: str, depth: int) -> Any:
         if kind == XHTML:
             self.lines[place] = child.sourceline
+            if has_too_many_attributes(child):
+                self.faults.add(xml_faults.UNKNOWN, f"{place}@?", child.sourceline)
+                return ""
             return narrative_text(child)
         if kind == RESOURCE:
             return self._resource(child, place, depth)
@@ -292,10 +294,9 @@ class _Reader:
         if text == "" or (text is None and not twin):
             self.faults.add(xml_faults.EMPTY, place, node.sourceline)
         value = None if text is None else _value_of(text, kind)
-        if value is None and text is not None:
+        if value is None and text:
             self.faults.add(xml_faults.VALUE, place, node.sourceline)
-            value = text
-        return value, twin or None
+        return text if value is None else value, twin or None
 
     def _beside(self, node: Any, place: str, depth: int) -> Json:
         """Read what a primitive has beside its value."""
@@ -313,11 +314,12 @@ class _Reader:
         self, node: Any, members: Mapping[str, Member], path: str, others: tuple[str, ...]
     ) -> Json:
         out: Json = {}
-        for name, value in node.attrib.items():
+        names: list[str] = node.keys()  # looking up the values of very many takes too long
+        for name in names:
             member = members.get(name)
             if member is not None and member.kind == ATTRIBUTE:
-                out[name] = value
-                if not value:
+                out[name] = node.get(name)
+                if not out[name]:
                     self.faults.add(xml_faults.EMPTY, f"{path}.{name}", node.sourceline)
             elif name not in others:
                 self.faults.add(xml_faults.UNKNOWN, f"{path}@{printable(name)}", node.sourceline)

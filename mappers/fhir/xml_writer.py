@@ -29,6 +29,7 @@ from mappers.fhir.xml_elements import (
     RESOURCE_TYPES,
     XHTML,
 )
+from mappers.fhir.xml_narrative import has_too_many_attributes
 
 DEEPEST: Final = 100
 """More levels than this no document has."""
@@ -295,6 +296,8 @@ def _div(div: object) -> str:
         raise _Unwritable("not well-formed XHTML") from None
     if root.tag != _XHTML_DIV or root.getroottree().docinfo.doctype:
         raise _Unwritable("not a div of XHTML")
+    if has_too_many_attributes(root):
+        raise _Unwritable("more attributes than XHTML has")
     return etree.tostring(root, method="c14n", exclusive=True, with_comments=False).decode()
 
 
