@@ -88,7 +88,10 @@ def clean_html(text: str, path: str = "$.text.html") -> CleanText:
         was ever shown, ``CONTROL-REMOVED`` when characters were; or issues
         ``HTML-ACTIVE-CONTENT`` (with line and column, from 1) and ``TEXT-EMPTY``.
 
-    Source: medcom-shared-notes 13, rules 1 to 12.
+        A body without a single tag shows its line breaks as such, for so it will be
+        read everywhere; no result without tags holds a bare one.
+
+    Source: medcom-shared-notes 13, rules 1 to 12; 18, A22 (bare line breaks).
     """
     if is_clean(text):
         return CleanText(text) if _SHOWS.match(text) else CleanText("", (), (_empty(path),))
@@ -100,6 +103,8 @@ def is_clean(text: str) -> bool:
 
     True is certain; False means no more than that it was not seen at a glance.
     """
+    if "<" not in text and "\n" in text:
+        return False
     return _CLEAN.fullmatch(text) is not None
 
 
@@ -110,7 +115,9 @@ def clean_html_slowly(text: str, path: str = "$.text.html") -> CleanText:
     writer = HtmlWriter()
     flattened: dict[str, None] = {}
     issues: list[Issue] = []
+    has_tags = False
     for token in tokenizer.tokens():
+        has_tags |= token.kind != "text"
         if token.kind == "active":
             issues.append(_active(token, text, path))
             if len(issues) >= MAX_ISSUES_OF_A_KIND:
@@ -120,6 +127,9 @@ def clean_html_slowly(text: str, path: str = "$.text.html") -> CleanText:
         _note_flattening(token, flattened)
     warnings += [_told(kind, path) for kind in list(flattened)[:MAX_ISSUES_OF_A_KIND]]
     result = writer.finish()
+    if "<" not in result:
+        # A reader that sees no tag shows a bare line break; one that was within tags is a blank.
+        result = result.replace("\n", " " if has_tags else "<br/>")
     if not issues and not _SHOWS.match(result):
         issues.append(_empty(path))
     if writer.removed_characters and not any(w.code == "CONTROL-REMOVED" for w in warnings):

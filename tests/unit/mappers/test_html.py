@@ -175,7 +175,7 @@ def test_any_text_whatever_gives_the_subset_or_an_issue(text: str) -> None:
         ("<pre>en\n  to</pre>", "<tt>en<br/>  to</tt>"),
         ("&aelig;&#248;&#xe5; &nbsp;&copy;", "æøå \xa0©"),
         ("AT&T, &region &lt;b&gt;", "AT&amp;T, &amp;region &lt;b&gt;"),
-        ("a\tb\r\nc\rd", "a b\nc\nd"),
+        ("a\tb\r\nc\rd", "a b<br/>c<br/>d"),
         ("<![CDATA[a<b &lt;]]>", "a&lt;b &amp;lt;"),
     ],
 )
@@ -323,3 +323,18 @@ def test_hostile_repetition_takes_linear_time(piece: str) -> None:
     started = time.process_time()
     clean_html("a" + piece * (400_000 // len(piece)) + "</head><body>")
     assert time.process_time() - started < 3
+
+
+@pytest.mark.parametrize(
+    ("given_text", "expected"),
+    [
+        ("BT\n140\r\n82", "BT<br/>140<br/>82"),
+        ("a &lt; b\x85c < d", "a &lt; b<br/>c &lt; d"),
+        ("<span>BT\n140</span>", "BT 140"),
+        ("CRP <b og puls > 60\nBT", "CRP &lt;b og puls &gt; 60<br/>BT"),
+        ("<b>BT</b>\n140", "<b>BT</b>\n140"),
+    ],
+)
+def test_bare_line_breaks_are_read_in_one_way(given_text: str, expected: str) -> None:
+    assert clean_html(given_text).html == expected
+    assert clean_html(expected).html == expected
