@@ -11,7 +11,8 @@ Canonical XML 1.0, 2.3 (escapes, empty elements as pairs).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from html.entities import html5
 from math import isfinite
@@ -28,6 +29,7 @@ from mappers.fhir.xml_elements import (
     RESOURCE,
     RESOURCE_TYPES,
     XHTML,
+    Member,
 )
 from mappers.fhir.xml_narrative import has_too_many_attributes
 
@@ -36,7 +38,6 @@ DEEPEST: Final = 100
 
 _XHTML_DIV: Final = "{http://www.w3.org/1999/xhtml}div"
 _UNWRITABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_SPECIAL: Final = re.compile('[&<"\x00-\x1f\ud800-\udfff\ufffe\uffff]')
 _ATTRIBUTE: Final = str.maketrans(
     {"&": "&amp;", "<": "&lt;", '"': "&quot;", "\t": "&#x9;", "\n": "&#xA;", "\r": "&#xD;"}
 )
@@ -50,12 +51,13 @@ _PARSER: Final = etree.XMLParser(
 )
 _NAMED: Final = re.compile(r"&([A-Za-z][A-Za-z0-9]*);")
 _XML_NAMED: Final = frozenset(("amp", "lt", "gt", "quot", "apos"))
-_TAG: Final = re.compile(r"<(/?)([a-z]+[1-6]?)(/?)>")
-_PLAIN_DIV: Final = re.compile(
+_TAG: Final = re.compile(r"</?[a-z]+[1-6]?>")
+_OPENING: Final = {f"</{name}>": f"<{name}>" for name in ("p", "b", "i", "u", "tt", "div", "span")}
+_OPEN: Final = re.compile(
     r'<div xmlns="http://www\.w3\.org/1999/xhtml"(?: lang="[A-Za-z-]*" xml:lang="[A-Za-z-]*")?>'
-    r"((?:[^<>&\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]++|</?[a-z]++[1-6]?>|<br/>"
-    r"|&(?:amp|lt|gt);)*+)</div>"
 )
+_OTHER_BYTES: Final = bytes(set(range(0x20, 0x100)) - set(b"<>&") | set(b"\t\n"))
+"""Every byte of a narrative but markup and control characters."""
 _BOOLEANS: Final = {True: "true", False: "false"}
 _INTEGERS: Final = frozenset(("integer", "positiveInt", "unsignedInt"))
 
@@ -105,82 +107,103 @@ def _write_resource(parts: list[str], resource: object, namespace: str, depth: i
     if not isinstance(resource, dict) or kind not in RESOURCE_TYPES:
         raise _Unwritable("not a resource of a note's document")
     parts.append(f"<{kind}{namespace}>")
-    _write_members(parts, resource, kind, depth + 1)
+    _write_steps(parts, resource, _plan(kind, tuple(resource))[1], depth + 1)
     parts.append(f"</{kind}>")
 
 
-_Step = tuple[str, str, bool, str, str]
-"""Key, type, whether it repeats, start and end tag (for an attribute its name)."""
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One element to write."""
+
+    name: str
+    kind: str
+    many: bool
+    is_primitive: bool
+    start: str
+    open: str
+    end: str
+
+
+_Steps = tuple[tuple[str, bool, str, str, _Step], ...]
+"""What each element needs at once: name, whether it is a single string with nothing beside
+it, the text before its value and after; and the rest."""
 
 
 @lru_cache(maxsize=4096)
-def _plan(kind: str, keys: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[_Step, ...]]:
+def _plan(kind: str, keys: tuple[str, ...]) -> tuple[tuple[str, ...], _Steps]:
     """Put the keys of an object of one type in order: its attributes, then its elements."""
     members = MEMBERS[kind]
     names = {key.removeprefix("_") for key in keys}
     if kind in RESOURCE_TYPES:
         names.discard("resourceType")
+    attributes, steps = [], []
     for name in names:
-        if name not in members:
+        member = members.get(name)
+        has_twin = f"_{name}" in keys
+        if member is None or (has_twin and member.kind not in PRIMITIVES):
             raise _Unwritable("an element that FHIR R4 does not have")
-    ordered = sorted((members[name] for name in names), key=lambda member: member.rank)
-    for member in ordered:
-        if f"_{member.name}" in keys and (member.kind not in PRIMITIVES):
-            raise _Unwritable("an element that FHIR R4 does not have")
-    attributes = tuple(member.name for member in ordered if member.kind == ATTRIBUTE)
-    steps = tuple(
-        (member.name, member.kind, member.many, f"<{member.name}", f"</{member.name}>")
-        for member in ordered
-        if member.kind != ATTRIBUTE
-    )
-    return attributes, steps
+        if member.kind == ATTRIBUTE:
+            attributes.append(name)
+        else:
+            steps.append(_step_of(member, has_twin=has_twin))
+    # Canonical XML: attributes without namespaces are sorted by name.
+    steps.sort(key=lambda step: members[step[0]].rank)
+    return tuple(sorted(attributes)), tuple(steps)
 
 
-def _write_members(parts: list[str], value: dict[str, Any], kind: str, depth: int) -> None:
+def _step_of(member: Member, *, has_twin: bool) -> tuple[str, bool, str, str, _Step]:
+    name, kind = member.name, member.kind
+    is_primitive = kind in PRIMITIVES
+    step = _Step(name, kind, member.many, is_primitive, f"<{name}", f"<{name}>", f"</{name}>")
+    is_text = is_primitive and kind not in _WRITERS and not member.many and not has_twin
+    return name, is_text, f'<{name} value="', f'"></{name}>', step
+
+
+def _write_steps(parts: list[str], value: dict[str, Any], steps: _Steps, depth: int) -> None:
     """Write the elements within an element whose start tag is written."""
-    for name, member_kind, many, start, end in _plan(kind, tuple(value))[1]:
+    for name, is_text, start, end, step in steps:
         try:
             item = value.get(name)
-            if member_kind in PRIMITIVES:
+            if is_text:
+                parts.append(start + _text(item) + end)
+            elif step.is_primitive:
                 twin = value.get(f"_{name}")
-                if many:
-                    _write_primitives(parts, item, twin, member_kind, start, end, depth)
-                elif twin is None:
-                    parts.append(f'{start} value="{_primitive(item, member_kind)}">{end}')
+                if step.many:
+                    _write_primitives(parts, item, twin, step, depth)
                 else:
-                    _write_primitive(parts, item, twin, member_kind, start, end, depth)
-            elif many:
-                _write_several(parts, item, member_kind, start, end, depth)
+                    _write_primitive(parts, item, twin, step, depth)
+            elif step.many:
+                _write_several(parts, item, step, depth)
             else:
-                _write_one(parts, item, member_kind, start, end, depth)
+                _write_one(parts, item, step, depth)
         except _Unwritable as fault:
             fault.steps.append(f".{name}")
             raise
 
 
-def _write_one(parts: list[str], item: object, kind: str, start: str, end: str, depth: int) -> None:
+def _write_one(parts: list[str], item: object, step: _Step, depth: int) -> None:
+    kind = step.kind
     if kind == XHTML:
         parts.append(_div(item))
     elif kind == RESOURCE:
-        parts.append(f"{start}>")
+        parts.append(step.open)
         _write_resource(parts, item, "", depth + 1)
-        parts.append(end)
+        parts.append(step.end)
     elif not isinstance(item, dict) or not item:
         raise _Unwritable("not an object, or an empty one")
     elif depth > DEEPEST:
         raise _Unwritable("more levels than any document has")
     else:
-        parts.append(start + _attributes(item, kind) + ">")
-        _write_members(parts, item, kind, depth + 1)
-        parts.append(end)
+        attributes, steps = _plan(kind, tuple(item))
+        parts.append(step.start + _attributes(item, attributes) + ">" if attributes else step.open)
+        _write_steps(parts, item, steps, depth + 1)
+        parts.append(step.end)
 
 
-def _write_several(
-    parts: list[str], items: object, kind: str, start: str, end: str, depth: int
-) -> None:
+def _write_several(parts: list[str], items: object, step: _Step, depth: int) -> None:
     for at, item in enumerate(_listed(items)):
         try:
-            _write_one(parts, item, kind, start, end, depth)
+            _write_one(parts, item, step, depth)
         except _Unwritable as fault:
             fault.steps.append(f"[{at}]")
             raise
@@ -193,63 +216,55 @@ def _listed(items: object) -> list[Any] | tuple[Any, ...]:
 
 
 def _write_primitives(
-    parts: list[str], items: object, twins: object, kind: str, start: str, end: str, depth: int
+    parts: list[str], items: object, twins: object, step: _Step, depth: int
 ) -> None:
     """Write a repeating primitive; ids and extensions stand in a twin array, null for none."""
+    values: Sequence[Any]
     if twins is None:
-        for at, item in enumerate(_listed(items)):
-            try:
-                parts.append(f'{start} value="{_primitive(item, kind)}">{end}')
-            except _Unwritable as fault:
-                fault.steps.append(f"[{at}]")
-                raise
+        values = _listed(items)
+        beside: Sequence[Any] = [None] * len(values)
+    else:
+        beside = _listed(twins)
+        values = [None] * len(beside) if items is None else _listed(items)
+        if len(values) != len(beside):
+            raise _Unwritable("two arrays of one element differ in length")
+    for at, (item, twin) in enumerate(zip(values, beside, strict=True)):
+        try:
+            _write_primitive(parts, item, twin, step, depth)
+        except _Unwritable as fault:
+            fault.steps.append(f"[{at}]")
+            raise
+
+
+def _write_primitive(parts: list[str], item: object, twin: object, step: _Step, depth: int) -> None:
+    if twin is None:
+        parts.append(f'{step.start} value="{_primitive(item, step.kind)}">{step.end}')
         return
-    beside = _listed(twins)
-    values = [None] * len(beside) if items is None else _listed(items)
-    if len(values) != len(beside):
-        raise _Unwritable("two arrays of one element differ in length")
-    for item, twin in zip(values, beside, strict=True):
-        _write_primitive(parts, item, twin, kind, start, end, depth)
+    if not isinstance(twin, dict) or not twin:
+        raise _Unwritable("not an object, or an empty one")
+    attributes, steps = _plan("Element", tuple(twin))
+    value = "" if item is None else f' value="{_primitive(item, step.kind)}"'
+    parts.append(f"{step.start}{_attributes(twin, attributes)}{value}>")
+    _write_steps(parts, twin, steps, depth + 1)
+    parts.append(step.end)
 
 
-def _write_primitive(
-    parts: list[str], item: object, twin: object, kind: str, start: str, end: str, depth: int
-) -> None:
-    parts.append(start)
-    if twin is not None:
-        if not isinstance(twin, dict) or not twin:
-            raise _Unwritable("not an object, or an empty one")
-        parts.append(_attributes(twin, "Element"))
-    if item is not None or twin is None:
-        parts.append(f' value="{_primitive(item, kind)}"')
-    parts.append(">")
-    if isinstance(twin, dict):
-        _write_members(parts, twin, "Element", depth + 1)
-    parts.append(end)
-
-
-def _attributes(value: dict[str, Any], kind: str) -> str:
-    names = _plan(kind, tuple(value))[0]
-    if not names:
-        return ""
-    # Canonical XML: without namespaces, sorted by name.
-    return "".join(f' {name}="{_text(value[name])}"' for name in sorted(names))
+def _attributes(value: dict[str, Any], names: tuple[str, ...]) -> str:
+    return "".join(f' {name}="{_text(value[name])}"' for name in names)
 
 
 def _primitive(item: object, kind: str) -> str:
     """Write the value of an element as the content of an attribute."""
-    if type(item) is str and kind not in _WRITERS:
-        return _text(item)
-    write = _WRITERS.get(kind, _text)
-    return write(item)
+    return _WRITERS.get(kind, _text)(item)
 
 
 def _text(item: object) -> str:
     if type(item) is not str or not item:
         raise _Unwritable("not a string, or an empty one")
-    if _SPECIAL.search(item) is None:
-        return item
-    if _UNWRITABLE.search(item) is not None:
+    if item.isprintable():
+        if "&" not in item and "<" not in item and '"' not in item:
+            return item
+    elif _UNWRITABLE.search(item) is not None:
         raise _Unwritable("a control character that XML cannot carry", lost=True)
     return item.translate(_ATTRIBUTE)
 
@@ -285,8 +300,7 @@ def _div(div: object) -> str:
     """Give a narrative in canonical form."""
     if not isinstance(div, str):
         raise _Unwritable("not a string")
-    plain = _PLAIN_DIV.fullmatch(div)
-    if plain is not None and _is_nested(plain[1]):
+    if _is_plain(div):
         return div.replace("<br/>", "<br></br>")
     # FHIR allows the named characters of HTML, which XML does not know.
     named = _NAMED.sub(_character, div) if "&" in div else div
@@ -301,15 +315,34 @@ def _div(div: object) -> str:
     return etree.tostring(root, method="c14n", exclusive=True, with_comments=False).decode()
 
 
-def _is_nested(content: str) -> bool:
-    """Tell whether tags without attributes are properly nested."""
+def _is_plain(div: str) -> bool:
+    """Tell, for narratives like our own only, that they are canonical but for ``<br/>``.
+
+    True is certain: XHTML whose tags but the first have no attributes, properly nested,
+    and whose text needs no other escapes than it has.
+    """
+    if _OPEN.match(div) is None or not div.endswith("</div>"):
+        return False
+    if "\ufffe" in div or "\uffff" in div:
+        return False
+    try:
+        marks = div.encode().translate(None, _OTHER_BYTES)
+    except UnicodeEncodeError:  # lone surrogates
+        return False
+    tags: list[str] = _TAG.findall(div)
+    starts, references = marks.count(b"<"), marks.count(b"&")
+    if len(marks) != 2 * starts + references or starts != marks.count(b">"):
+        return False
+    if starts != 1 + len(tags) + div.count("<br/>"):
+        return False
+    if references and references != sum(map(div.count, ("&amp;", "&lt;", "&gt;"))):
+        return False
     open_tags: list[str] = []
-    for end, name, empty in _TAG.findall(content):
-        if empty:
-            continue
-        if not end:
-            open_tags.append(name)
-        elif not open_tags or open_tags.pop() != name:
+    for tag in tags[:-1]:  # the last one ends the div
+        opening = _OPENING.get(tag)
+        if opening is None:
+            open_tags.append(tag)
+        elif not open_tags or open_tags.pop() != opening:
             return False
     return not open_tags
 

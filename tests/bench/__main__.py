@@ -13,6 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.bench import mapping
 from tests.bench.limits import flushed_appends_per_second, rsa_signatures_per_cpu_second
 from tests.bench.system import MANY_SENDERS, BenchSystem, Measured, running_system
 
@@ -75,6 +76,7 @@ def main() -> int:
                 rows_commit.append(_commits(ec, folder))
                 rows_long.append(_commits(ec, folder, LONG_TEXT_BYTES))
             _print_table(rows_rsa, rows_ec, rows_commit, rows_long)
+            print("\n".join(mapping.lines(ROUNDS)), flush=True)
             done = 300 + ROUNDS * (INGEST_NOTES + 2 * COMMIT_NOTES)
             if done < MEMORY_NOTES:
                 ec.load(MEMORY_NOTES - done, INGEST_TEXT_BYTES)

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from mappers.codes import CONTACT_TYPES, GENDERS, REGISTER_ROLES, SENSITIVE_CATEGORIES, SKS_ROLES
 from mappers.fhir.ids import DocumentIds
+from mappers.html import clean_html
 from mappers.note import MARKING_NAMES, Author, JournalNote
 from mappers.practice.plain import read_plain_note
 
@@ -88,19 +89,14 @@ _URNS: Final = st.uuids().map(lambda value: f"urn:uuid:{value}")
 
 @st.composite
 def _bodies(draw: st.DrawFn) -> Json:
-    """A text that shows something: HTML, HTML without tags, or plain; at times 200 kB long."""
+    """A text that shows something: HTML, HTML without tags, or plain."""
     visible = draw(st.sampled_from(["BT <140/90", "Årskontrol", "Æ & Ø", "x"]))
-    often = draw(st.sampled_from([1, 1, 1, 1, 1, 1, 1, 1, 1, 200_000]))
     if draw(st.booleans()):
         text = draw(_TEXT) + visible + draw(_TEXT)
-        return {"content_type": "text/plain", "text": _often(text + "\n", often)}
+        return {"content_type": "text/plain", "text": text}
     around = draw(st.sampled_from([HTML, HTML, _TEXT.map(_escaped)]))
     html = draw(around) + _escaped(visible) + draw(around)
-    return {"content_type": "text/html", "html": _often(html, often)}
-
-
-def _often(text: str, size: int) -> str:
-    return text * max(1, size // len(text.encode()))
+    return {"content_type": "text/html", "html": html}
 
 
 @st.composite
@@ -185,6 +181,19 @@ def as_received(plain: Json) -> JournalNote:
 
 
 NOTES: Final = plain_notes().map(as_received)
+
+
+SIZES: Final = st.sampled_from([1, 1, 1, 1, 1, 1, 1, 1, 1, 200_000])
+"""How many bytes of text a note gets at least: one in ten is long."""
+
+
+def lengthened(note: JournalNote, size_bytes: int) -> JournalNote:
+    """The note with its text again and again, until it is so long."""
+    html = note.text.html
+    times = -(-size_bytes // len(html.encode()))
+    clean = clean_html(html * times)
+    assert clean.issues == ()
+    return replace(note, text=replace(note.text, html=clean.html))
 
 
 def context_of(note: JournalNote) -> bytes:

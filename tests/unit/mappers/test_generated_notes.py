@@ -22,7 +22,7 @@ from mappers.fhir.ids import DocumentIds, document_ids
 from mappers.fhir.xml_reader import read_xml
 from mappers.note import JournalNote
 from mappers.practice.medcom import read_bundle, read_xml_bundle
-from tests.support.generated_notes import NOTES, context_of, expected_back
+from tests.support.generated_notes import NOTES, SIZES, context_of, expected_back, lengthened
 from tests.unit.mappers.bundle_specimens import (
     BUNDLE_IDENTIFIER,
     PATIENT_KEY,
@@ -107,19 +107,21 @@ def check_again(note: JournalNote, ids: DocumentIds, bundle: Json, *, protected:
 
 
 @FEW
-@given(NOTES, st.booleans())
-def test_every_note_has_two_equal_forms_and_comes_back(note: JournalNote, protected: bool) -> None:
-    check_forms(note, protected=protected)
+@given(NOTES, st.booleans(), SIZES)
+def test_every_note_has_two_equal_forms_and_comes_back(
+    note: JournalNote, protected: bool, size: int
+) -> None:
+    check_forms(lengthened(note, size), protected=protected)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @MANY
-@given(NOTES, st.booleans())
+@given(NOTES, st.booleans(), SIZES)
 def test_very_many_notes_have_two_equal_forms_and_come_back(
-    note: JournalNote, protected: bool
+    note: JournalNote, protected: bool, size: int
 ) -> None:
-    check_forms(note, protected=protected)
+    check_forms(lengthened(note, size), protected=protected)
 
 
 def _ids(bundle: Json) -> Json:
