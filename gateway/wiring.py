@@ -29,6 +29,7 @@ from gateway.service.process import Processor
 from gateway.service.receive import Intake
 from gateway.service.steer import Steering
 from gateway.service.work import Workshop
+from gateway.service.xml_form import XmlForm
 from gateway.settings import Settings
 from gateway.storage.audit_signer import AnchorFile, AuditSigner
 from gateway.storage.database import Database
@@ -139,6 +140,12 @@ def build_services(base: Base) -> Services:
         steering=Steering(base.database, base.clock),
         discloser=discloser,
         feed=PatientFeed(discloser, base.ring),
+        xml_form=XmlForm(
+            lambda: SigningKey.from_pem_files(
+                settings.signing_key_file, settings.signing_certificate_file
+            ),
+            base.clock,
+        ),
         trusted_sts=TrustAnchors.from_pem(pinned=settings.trusted_sts_file.read_bytes())
         if settings.trusted_sts_file.exists()
         else None,

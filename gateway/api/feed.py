@@ -17,11 +17,13 @@ from starlette.routing import Route
 from consent.model import DisclosureDecision
 from consent.texts import Audience, sentence
 from gateway.api import problems
+from gateway.api.document_forms import FHIR_XML, wanted_form
 from gateway.api.principals import PersonPrincipal
 from gateway.api.problems import Problem, problem_response
 from gateway.api.services import Services
 from gateway.api.submissions import request_id_of
 from gateway.errors import NotAuthorized, NoteUnknown
+from gateway.pipeline.records import DocumentRecord
 from gateway.service.feed import FeedReader, document_of, note_body
 
 CITIZEN: Final = "citizen"
@@ -88,19 +90,42 @@ async def get_note(request: Request) -> Response:
 
 
 async def get_document(request: Request) -> Response:
-    """``GET /patient/v1/notes/{note_id}/document`` and ``…/document/signature``."""
+    """``GET /patient/v1/notes/{note_id}/document``: the form that ``Accept`` asks for."""
+    form = wanted_form(request.headers.get("accept"), request.query_params.get("_format"))
+    if form is None:
+        return problem_response(problems.NOT_ACCEPTABLE)
+    record = await _document(request)
+    if isinstance(record, Response):
+        return record
+    body, tag = record.document, record.sha256.hex()
+    if form == FHIR_XML:
+        body = _services(request).xml_form.document(record)
+        tag = sha256(body).hexdigest()
+    headers = {**PRIVATE, "ETag": f'"{tag}"', "Vary": "Accept"}
+    return Response(body, media_type=form, headers=headers)
+
+
+async def get_signature(request: Request) -> Response:
+    """``GET …/document/signature``: over the JSON form, or the one that ``_format`` names."""
+    form = wanted_form(None, request.query_params.get("_format"))
+    if form is None:
+        return problem_response(problems.NOT_ACCEPTABLE)
+    record = await _document(request)
+    if isinstance(record, Response):
+        return record
+    signature = record.signature
+    if form == FHIR_XML:
+        signature = _services(request).xml_form.signature(record)
+    return Response(signature, media_type="application/xml", headers=PRIVATE)
+
+
+async def _document(request: Request) -> DocumentRecord | Response:
+    """The document of the note that is asked for, once the reader may have it."""
     reader = await _reader(request)
     opened = await _services(request).feed.one(reader, _note_id(request))
     if isinstance(opened, DisclosureDecision):
         return _closed(opened)
-    document = document_of(opened)
-    if request.url.path.endswith("/signature"):
-        return Response(document.signature, media_type="application/xml", headers=PRIVATE)
-    return Response(
-        document.document,
-        media_type=document.media_type,
-        headers={**PRIVATE, "ETag": f'"{document.sha256.hex()}"'},
-    )
+    return document_of(opened)
 
 
 def _note_id(request: Request) -> UUID:
@@ -123,5 +148,5 @@ ROUTES: Final = [
     Route("/patient/v1/notes", get_feed, methods=["GET"]),
     Route("/patient/v1/notes/{note_id}", get_note, methods=["GET"]),
     Route("/patient/v1/notes/{note_id}/document", get_document, methods=["GET"]),
-    Route("/patient/v1/notes/{note_id}/document/signature", get_document, methods=["GET"]),
+    Route("/patient/v1/notes/{note_id}/document/signature", get_signature, methods=["GET"]),
 ]

@@ -64,6 +64,13 @@ NOTE_UNKNOWN: Final = Problem(
     "Der findes ikke et sådant notat hos jer.",
     "There is no such note of yours.",
 )
+NOT_ACCEPTABLE: Final = Problem(
+    406,
+    "NOT-ACCEPTABLE",
+    "No form of the document that you accept",
+    "Dokumentet findes som application/fhir+json og application/fhir+xml. Bed om en af dem.",
+    "The document is there as application/fhir+json and application/fhir+xml. Ask for one of them.",
+)
 PRECONDITION: Final = Problem(
     412,
     "PRECONDITION",

@@ -11,6 +11,7 @@ from gateway.service.disclose import Discloser
 from gateway.service.feed import PatientFeed
 from gateway.service.receive import Intake
 from gateway.service.steer import Steering
+from gateway.service.xml_form import XmlForm
 from gateway.settings import Settings
 from gateway.storage.database import Database
 from nsp_client.signing.keys import TrustAnchors
@@ -30,5 +31,6 @@ class Services:
     steering: Steering
     discloser: Discloser
     feed: PatientFeed
+    xml_form: XmlForm
     trusted_sts: TrustAnchors | None  # whose id cards the SOAP doors accept
     transport: HttpTransport
