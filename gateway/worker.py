@@ -120,6 +120,7 @@ class Worker:
     async def _loop(
         self, name: str, step: Callable[[], Awaitable[object]], interval_seconds: float
     ) -> None:
+        """Take one step after another; pause when a step says that nothing is left to do."""
         while not self._stopping.is_set():
             try:
                 done = await step()
@@ -151,8 +152,11 @@ class Worker:
                 )
         return len(due) + len(waiting)
 
-    async def seal(self) -> int:
-        """Seal pending audit entries; returns how many, or 0 when no full batch was there.
+    async def seal(self) -> bool:
+        """Seal pending audit entries; returns whether more than a batch was waiting.
+
+        Few large batches cost less than many small ones, so the rest of a burst waits
+        for the next turn.
 
         Anchoring comes first: it refuses when the anchor knows a head that the database
         has lost, and nothing may be sealed on top of a log that went back in time.
@@ -165,8 +169,7 @@ class Worker:
             )
         async with self._database.transaction() as connection:
             await audit_log.anchor(connection, self._workshop.anchor)
-        # Few large batches cost less than many small ones.
-        return sealed if sealed == audit_log.BATCH_ENTRIES else 0
+        return sealed == audit_log.BATCH_ENTRIES
 
     async def renew_decisions(self) -> int:
         """Decide anew what was decided under other rules; returns how many notes."""

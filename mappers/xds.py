@@ -91,8 +91,7 @@ def entry_from_note(
 
     Source: xds-metadata-dk 3, 4, 7.
     """
-    if len(sha1) != _SHA1_BYTES or size_bytes < 1:
-        raise MappingError("sha1", "not a digest and size of stored bytes")
+    check_figures(sha1, size_bytes)
     described = _described(
         note,
         unique_id=unique_id,
@@ -175,8 +174,7 @@ def cda_entry(
 
     Source: cda-dk 4.
     """
-    if len(sha1) != _SHA1_BYTES or size_bytes < 1:
-        raise MappingError("sha1", "not a digest and size of stored bytes")
+    check_figures(sha1, size_bytes)
     if format_code.code == FORMAT_CODE.code:
         raise MappingError("format_code", "the national format code of a note promises FHIR")
     if unique_id == fhir_entry.unique_id or fhir_entry.entry_uuid == f"urn:uuid:{entry_uuid}":
@@ -190,6 +188,16 @@ def cda_entry(
         hash=sha1.hex(),
         size=size_bytes,
     )
+
+
+def check_figures(sha1: bytes, size_bytes: int) -> None:
+    """Return if these can be the SHA-1 and size of stored bytes.
+
+    Raises:
+        MappingError: they can't.
+    """
+    if len(sha1) != _SHA1_BYTES or size_bytes < 1:
+        raise MappingError("sha1", "not a digest and size of stored bytes")
 
 
 def _described(

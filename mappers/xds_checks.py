@@ -1,7 +1,8 @@
 """Judge XDS metadata of shared notes on the wire; all faults at once, each with its line.
 
-The judge of what we emit, of ``convert`` and of ``validate``. It reads the wire
-by itself and shares no code with the writer, so a fault of the writer shows.
+The judge of what we emit. It reads the wire by itself and not by the client's
+reader, so a fault of the writer shows; the names of schemes and the forms of ids
+and times are those the writer has too.
 
 Source: xds-metadata-dk 2 to 8, 12 (rules in :mod:`mappers.xds_rules`).
 """

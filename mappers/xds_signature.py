@@ -17,6 +17,7 @@ from typing import Final, Literal
 from uuid import UUID
 
 from mappers.errors import MappingError
+from mappers.xds import check_figures
 from nsp_client.errors import InvalidMetadata
 from nsp_client.xds.metadata import (
     AuthorInstitution,
@@ -39,7 +40,6 @@ DETACHED_FORMAT: Final = Code(
 )
 SIGNATURE_TYPE: Final = Code("E1762", "ASTM", "Full Document")
 PURPOSE_SCHEME: Final = "1.2.840.10065.1.12"
-_SHA1_BYTES: Final = 20
 
 
 class Purpose(enum.Enum):
@@ -121,8 +121,7 @@ def signature_entry(
         raise MappingError("level", "a signature is submitted from level B-T on")
     if not purposes or len(set(purposes)) != len(purposes):
         raise MappingError("purposes", "none, or one twice")
-    if len(sha1) != _SHA1_BYTES or size_bytes < 1:
-        raise MappingError("sha1", "not a digest and size of stored bytes")
+    check_figures(sha1, size_bytes)
     first = _one_patient(signed)
     own_uuid = f"urn:uuid:{entry_uuid}"
     if any(unique_id == each.unique_id or own_uuid == each.entry_uuid for each in signed):

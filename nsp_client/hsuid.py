@@ -21,7 +21,7 @@ from nsp_client.errors import DgwsFault, MalformedMessage
 from nsp_client.fault_codes import DgwsFaultCode as FaultCode
 from nsp_client.identifiers import Cpr
 from nsp_client.signing.c14n import utc_text
-from nsp_client.soap.escaping import attribute, text
+from nsp_client.xml_text import attribute, text
 
 HSUID: Final = "http://www.nsi.dk/hsuid/2016/08/hsuid-1.1.xsd"
 HSUID_2013: Final = "http://www.nsi.dk/hsuid/2013/01/hsuid-1.1.xsd"

@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any, Final
 
 import orjson
@@ -32,6 +34,7 @@ from gateway.storage.database import Database
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 LIFETIME_LIMIT_SECONDS: Final = 300
 CLOCK_TOLERANCE_SECONDS: Final = 60
+_JTI: Final = re.compile("[!-~]{1,128}")
 KEY_TYPES: Final = {"ES256": "EC", "RS256": "RSA", "PS256": "RSA"}  # of each algorithm
 
 
@@ -141,18 +144,28 @@ def _check(
 ) -> datetime:
     audience = claims.get("aud")
     audiences = audience if isinstance(audience, list) else [audience]
-    issued, expires, jti = claims.get("iat"), claims.get("exp"), claims.get("jti")
+    jti = claims.get("jti")
+    expires = _numeric_date(claims, "exp")
+    begins = [_numeric_date(claims, name) for name in ("iat", "nbf") if name in claims]
     seconds = now.timestamp()
     if claims.get("iss") != practice.sor_code or claims.get("sub") != practice.sor_code:
         raise AssertionRefused("invalid_client", "iss and sub must be the SOR code")
     if endpoint not in audiences:
         raise AssertionRefused("invalid_client", f"aud must be {endpoint}")
-    if not isinstance(jti, str) or not jti:
-        raise AssertionRefused("invalid_client", "jti is missing")
-    if not isinstance(expires, int | float) or expires <= seconds:
+    if not isinstance(jti, str) or not _JTI.fullmatch(jti):
+        raise AssertionRefused("invalid_client", "jti is missing, or not 1 to 128 printable signs")
+    if expires is None or expires <= seconds:
         raise AssertionRefused("invalid_client", "the assertion has expired")
     if expires > seconds + LIFETIME_LIMIT_SECONDS + CLOCK_TOLERANCE_SECONDS:
         raise AssertionRefused("invalid_client", "exp lies more than five minutes ahead")
-    if isinstance(issued, int | float) and issued > seconds + CLOCK_TOLERANCE_SECONDS:
-        raise AssertionRefused("invalid_client", "iat lies in the future")
+    if any(each is None or each > seconds + CLOCK_TOLERANCE_SECONDS for each in begins):
+        raise AssertionRefused("invalid_client", "iat or nbf lies in the future")
     return datetime.fromtimestamp(expires, UTC)
+
+
+def _numeric_date(claims: Mapping[str, Any], name: str) -> float | None:
+    """A claim that is a time in seconds; None for anything else. Source: RFC 7519, 2."""
+    value = claims.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        return None
+    return float(value)

@@ -10,7 +10,7 @@ from typing import Any, Final
 from consent.model import Destination
 from consent.texts import Audience, Text, sentence
 from gateway.pipeline.records import NoteRecord, VersionRecord
-from gateway.states import DeliveryState
+from gateway.states import DeliveryState, VersionState
 
 OWN_DOORS: Final = (Destination.PATIENT_FEED, Destination.PROFESSIONAL_REPOSITORY)
 
@@ -85,6 +85,8 @@ def _delivery(
     note: NoteRecord, version: VersionRecord, destination: Destination, decision: str
 ) -> str:
     if destination in OWN_DOORS:
+        if version.state is VersionState.PARKED:  # it has no document to show
+            return "parked"
         return "present" if decision == "PUBLISH" else "absent"
     delivery = note.delivery
     if delivery is None:

@@ -110,7 +110,8 @@ class Intake:
 
         Raises:
             NoteRejected: with every fault and the status to answer with.
-            Unavailable: store or audit log away; nothing was stored.
+            Unavailable: store or audit log away. Nothing was stored, or the answer of
+                the commit was lost; the same note sent again settles which.
         """
         reading = read(incoming)
         faults = self._faults(sender, reading)

@@ -1,10 +1,11 @@
 """Takes a group of valid submissions into the store, in one transaction.
 
 Concurrent senders share a commit (design.md section 2): what is read here is
-read for the whole group, what is written is written in one statement per
-table, and the group defers one job. Rows are locked in the order of their
-ids, so that groups of different processes never wait for each other in a
-circle.
+read for the whole group and written for the whole group. New notes go first,
+in one statement; what is left is looked at closely. Each statement locks rows in
+the order of their ids. Two processes may still wait for each other in a circle
+when the same notes are sent to both again: the server then stops one of them,
+nothing of its group is stored, and the senders are told to send again.
 
 What a stop leaves behind: before the commit, nothing; after it, everything
 including the job. There is no state in between.
@@ -12,49 +13,30 @@ including the job. There is no state in between.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, LiteralString
+from collections.abc import Mapping, Sequence, Set
+from typing import Final
 from uuid import UUID
 
-from consent.times import next_midnight
+from gateway.errors import Unavailable
 from gateway.pipeline.audit import AuditEntry
 from gateway.pipeline.intake_judge import Claim, KnownNote, Standing, Verdict, judge
-from gateway.pipeline.markings import DEFAULT_MARKINGS, merge_markings
+from gateway.pipeline.markings import merge_markings
 from gateway.pipeline.pipeline_audit import entry_for_receipt, entry_for_refusal
 from gateway.pipeline.records import Receipt, Refused, Submission
 from gateway.states import VersionState
 from gateway.storage import audit_log
 from gateway.storage.database import Connection, Lane, as_json, copy_rows, defer_job
-from gateway.storage.intake_new import PROCESS_TASK, Newcomer, store_new, version_values
+from gateway.storage.intake_new import (
+    PROCESS_TASK,
+    VERSION_TYPES,
+    Newcomer,
+    store_new,
+    version_row,
+)
 from gateway.storage.intake_standing import earlier_versions, enrolled_practices, known_notes
 from gateway.storage.patient_keys import PatientKeys
 
 Outcome = Receipt | Refused
-
-INSERT_NOTES: Final = """
-INSERT INTO note (id, practice_id, source_note_id, patient_id, newest_version, markings,
-                  markings_revision, next_due_at)
-SELECT id, practice_id, source_note_id, patient_id, version, markings::jsonb, 1, due
-FROM unnest(%b::uuid[], %b::uuid[], %b::text[], %b::uuid[], %b::int[], %b::text[],
-            %b::timestamptz[])
-     AS g (id, practice_id, source_note_id, patient_id, version, markings, due)
-ORDER BY id
-ON CONFLICT DO NOTHING RETURNING id
-"""
-
-VERSION_TYPES: Final[Mapping[LiteralString, LiteralString]] = {
-    "note_id": "uuid",
-    "version": "int4",
-    "receipt_id": "uuid",
-    "content_sha256": "bytea",
-    "content_mac": "bytea",
-    "received_at": "timestamptz",
-    "state": "text",
-    "facts": "jsonb",
-    "warnings": "jsonb",
-    "wrapped_key": "bytea",
-    "sealed_note": "bytea",
-}
 
 UPDATE_NOTES: Final = """
 UPDATE note SET newest_version = g.version, markings = g.markings::jsonb,
@@ -82,40 +64,62 @@ async def store_group(
         ``patient_keys.keep`` once the transaction is committed.
 
     Raises:
-        AuditUnwritable: nothing of the group is stored then.
+        Unavailable: nothing of the group is stored then; AuditUnwritable is one.
     """
     keys = await patient_keys.of_known(connection, {item.patient_id for item in group})
-    newcomers = [_newcomer(item) for item in group if item.patient_id in keys]
-    new = await store_new(connection, newcomers, keys)
-    outcomes: dict[UUID, Outcome] = {
-        each.submission.note_id: each.receipt
-        for each in newcomers
-        if each.submission.note_id in new
-    }
-    rest = [item for item in group if item.note_id not in new]
+    outcomes = await _store_new(connection, [i for i in group if i.patient_id in keys], keys)
+    rest = [item for item in group if item.note_id not in outcomes]
     if rest:
-        settled, made = await _store_others(connection, patient_keys, rest)
-        outcomes |= settled
-        keys |= made
+        outcomes |= await _store_others(connection, patient_keys, rest, keys)
     await audit_log.append(connection, rejections)
     return [outcomes[item.note_id] for item in group], keys
 
 
-def _newcomer(item: Submission) -> Newcomer:
-    """What a submission gets if its note is new and its practice enrolled."""
-    receipt = _outcome(item, judge(_claim(item), Standing(is_enrolled=True)))
-    assert isinstance(receipt, Receipt)
-    return Newcomer(item, receipt, entry_for_receipt(item, receipt))
+async def _store_new(
+    connection: Connection, group: Sequence[Submission], keys: Mapping[UUID, bytes]
+) -> dict[UUID, Outcome]:
+    """Store those whose note is new and whose practice is enrolled; the others are left out."""
+    newcomers = []
+    for item in group:
+        receipt = _outcome(item, judge(_claim(item), Standing(is_enrolled=True)))
+        assert isinstance(receipt, Receipt)
+        newcomers.append(Newcomer(item, receipt, entry_for_receipt(item, receipt)))
+    stored = await store_new(connection, newcomers, keys)
+    return {
+        each.submission.note_id: each.receipt
+        for each in newcomers
+        if each.submission.note_id in stored
+    }
 
 
 async def _store_others(
-    connection: Connection, patient_keys: PatientKeys, group: Sequence[Submission]
-) -> tuple[dict[UUID, Outcome], dict[UUID, bytes]]:
-    """Updates, repeats, refusals and notes of new patients: look first, then store."""
+    connection: Connection,
+    patient_keys: PatientKeys,
+    group: Sequence[Submission],
+    keys: dict[UUID, bytes],
+) -> dict[UUID, Outcome]:
+    """Notes of new patients, then updates, repeats and refusals: look first, then store.
+
+    Keys that are made join ``keys``.
+    """
     enrolled = await enrolled_practices(connection, {item.practice_id for item in group})
-    welcome = [item for item in group if item.practice_id in enrolled]
-    keys = await patient_keys.ensure(connection, welcome)
-    known = await _place_notes(connection, group, welcome)
+    first = [i for i in group if i.practice_id in enrolled and i.patient_id not in keys]
+    outcomes: dict[UUID, Outcome] = {}
+    if first:
+        keys |= await patient_keys.make(connection, first)
+        outcomes = await _store_new(connection, [i for i in first if i.patient_id in keys], keys)
+    rest = [item for item in group if item.note_id not in outcomes]
+    return outcomes | await _store_known(connection, rest, enrolled, keys)
+
+
+async def _store_known(
+    connection: Connection,
+    group: Sequence[Submission],
+    enrolled: Set[UUID],
+    keys: Mapping[UUID, bytes],
+) -> dict[UUID, Outcome]:
+    """Settle what is no new note, under a lock on each note that is here."""
+    known = await known_notes(connection, [item.note_id for item in group], lock=True)
     earlier = await earlier_versions(
         connection, [(item.note_id, item.version) for item in group if item.note_id in known]
     )
@@ -129,6 +133,8 @@ async def _store_others(
         )
         outcome = _outcome(item, judge(_claim(item), standing))
         if isinstance(outcome, Receipt) and not outcome.replayed:
+            if standing.note is None:
+                raise Unavailable("the practice or the patient joined while this was stored")
             accepted.append((item, outcome))
         outcomes[item.note_id] = outcome
     if accepted:
@@ -140,32 +146,9 @@ async def _store_others(
             {"note_ids": [str(item.note_id) for item, _ in accepted]},
             Lane.LIVE,
         )
-    await audit_log.append(connection, [_entry(item, outcomes[item.note_id]) for item in group])
-    return outcomes, keys
-
-
-async def _place_notes(
-    connection: Connection, group: Sequence[Submission], welcome: Sequence[Submission]
-) -> dict[UUID, KnownNote]:
-    """Insert the notes that are new and welcome; lock and return those that are not new."""
-    ordered = sorted(welcome, key=lambda item: item.note_id)
-    cursor = await connection.execute(
-        INSERT_NOTES,
-        (
-            [item.note_id for item in ordered],
-            [item.practice_id for item in ordered],
-            [item.source_note_id for item in ordered],
-            [item.patient_id for item in ordered],
-            [item.version for item in ordered],
-            [as_json(merge_markings(DEFAULT_MARKINGS, item.named_markings)) for item in ordered],
-            # Right for the ordinary note; the pipeline works out the exact instant.
-            [next_midnight(item.facts.completed_at) for item in ordered],
-        ),
-    )
-    new = {row[0] for row in await cursor.fetchall()}
-    return await known_notes(
-        connection, [item.note_id for item in group if item.note_id not in new], lock=True
-    )
+    entries = [_entry(item, outcomes[item.note_id]) for item in group]
+    await audit_log.append(connection, entries)
+    return outcomes
 
 
 def _claim(item: Submission) -> Claim:
@@ -191,14 +174,10 @@ def _outcome(item: Submission, verdict: Verdict) -> Outcome:
 async def _insert_versions(
     connection: Connection,
     accepted: Sequence[tuple[Submission, Receipt]],
-    keys: dict[UUID, bytes],
+    keys: Mapping[UUID, bytes],
 ) -> None:
-    rows = (_version_row(item, receipt, keys[item.patient_id]) for item, receipt in accepted)
+    rows = (version_row(item, receipt, keys[item.patient_id]) for item, receipt in accepted)
     await copy_rows(connection, "note_version", VERSION_TYPES, rows)
-
-
-def _version_row(item: Submission, receipt: Receipt, patient_key: bytes) -> tuple[Any, ...]:
-    return item.note_id, *version_values(item, receipt, patient_key)
 
 
 async def _update_notes(
@@ -206,9 +185,7 @@ async def _update_notes(
     accepted: Sequence[tuple[Submission, Receipt]],
     known: dict[UUID, KnownNote],
 ) -> None:
-    changed = [item for item, _ in accepted if item.note_id in known]
-    if not changed:
-        return
+    changed = [item for item, _ in accepted]
     merged = [merge_markings(known[item.note_id].markings, item.named_markings) for item in changed]
     await connection.execute(
         UPDATE_NOTES,

@@ -39,13 +39,8 @@ class Newcomer:
     entry: AuditEntry
 
 
-COLUMNS: Final[Mapping[LiteralString, LiteralString]] = {
+VERSION_TYPES: Final[Mapping[LiteralString, LiteralString]] = {
     "note_id": "uuid",
-    "practice_id": "uuid",
-    "source_note_id": "text",
-    "patient_id": "uuid",
-    "markings": "jsonb",
-    "due": "timestamptz",
     "version": "int4",
     "receipt_id": "uuid",
     "content_sha256": "bytea",
@@ -56,12 +51,23 @@ COLUMNS: Final[Mapping[LiteralString, LiteralString]] = {
     "warnings": "jsonb",
     "wrapped_key": "bytea",
     "sealed_note": "bytea",
+}
+"""A row of ``note_version``, in the order of :func:`version_row`."""
+
+COLUMNS: Final[Mapping[LiteralString, LiteralString]] = {
+    **VERSION_TYPES,
+    "practice_id": "uuid",
+    "source_note_id": "text",
+    "patient_id": "uuid",
+    "markings": "jsonb",
+    "due": "timestamptz",
     "entry_id": "uuid",
     "at": "timestamptz",
     "action": "text",
     "actor": "text",
     "body": "bytea",
 }
+VERSION_COLUMNS: Final = ", ".join(VERSION_TYPES)
 ARRAYS: Final = ", ".join(f"%b::{type_}[]" for type_ in COLUMNS.values())
 
 STORE_NEW: Final = f"""
@@ -79,11 +85,7 @@ fresh AS (
 ),
 stored AS (SELECT g.* FROM g JOIN fresh ON fresh.id = g.note_id),
 versions AS (
-    INSERT INTO note_version (note_id, version, receipt_id, content_sha256, content_mac,
-                              received_at, state, facts, warnings, wrapped_key, sealed_note)
-    SELECT note_id, version, receipt_id, content_sha256, content_mac, received_at, state,
-           facts, warnings, wrapped_key, sealed_note
-    FROM stored
+    INSERT INTO note_version ({VERSION_COLUMNS}) SELECT {VERSION_COLUMNS} FROM stored
 ),
 entries AS (
     INSERT INTO audit_entry (entry_id, at, action, patient_id, practice_id, actor, body)
@@ -129,14 +131,13 @@ def _row(newcomer: Newcomer, patient_key: bytes) -> tuple[Any, ...]:
     """One value per column of COLUMNS, in their order."""
     item, entry = newcomer.submission, newcomer.entry
     return (
-        item.note_id,
+        *version_row(item, newcomer.receipt, patient_key),
         item.practice_id,
         item.source_note_id,
         item.patient_id,
         Jsonb(merge_markings(DEFAULT_MARKINGS, item.named_markings)),
         # Right for the ordinary note; the pipeline works out the exact instant.
         next_midnight(item.facts.completed_at),
-        *version_values(item, newcomer.receipt, patient_key),
         entry.entry_id,
         entry.at,
         entry.action.value,
@@ -145,11 +146,12 @@ def _row(newcomer: Newcomer, patient_key: bytes) -> tuple[Any, ...]:
     )
 
 
-def version_values(item: Submission, receipt: Receipt, patient_key: bytes) -> tuple[Any, ...]:
-    """A row of ``note_version`` without its note's id; the content sealed with a new key."""
+def version_row(item: Submission, receipt: Receipt, patient_key: bytes) -> tuple[Any, ...]:
+    """A row of ``note_version``, the content sealed with a new key."""
     key = new_key()
     place = (item.note_id, item.version)
     return (
+        item.note_id,
         item.version,
         item.receipt_id,
         item.content_sha256,

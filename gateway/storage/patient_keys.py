@@ -39,46 +39,40 @@ class PatientKeys:
         self._limit = limit
         self._keys: dict[UUID, bytes] = {}
 
-    async def ensure(
-        self, connection: Connection, group: Sequence[Submission]
-    ) -> dict[UUID, bytes]:
-        """The key of each submission's patient, making those that are new.
-
-        Of a patient who is new and whose notes are all another patient's
-        already, there is none and nothing is stored.
-        """
-        people = {item.patient_id: item.cpr for item in group}
-        found = await self.of_known(connection, people)
-        fresh = sorted(id_ for id_ in people if id_ not in found)
-        if fresh:
-            made = {id_: new_key() for id_ in fresh}
-            sent = [item for item in group if item.patient_id in made]
-            cursor = await connection.execute(
-                INSERT_PATIENTS,
-                (
-                    fresh,
-                    [self._ring.cpr_hash(people[id_]) for id_ in fresh],
-                    [self._ring.wrap_patient_key(made[id_], id_) for id_ in fresh],
-                    [
-                        seal(made[id_], people[id_].encode(), row_context("cpr", id_))
-                        for id_ in fresh
-                    ],
-                    [item.patient_id for item in sent],
-                    [item.note_id for item in sent],
-                ),
-            )
-            inserted = {row[0] for row in await cursor.fetchall()}
-            found |= {id_: made[id_] for id_ in inserted}
-            # Another process was first with these: its key counts.
-            found |= await self._read(connection, [id_ for id_ in fresh if id_ not in inserted])
-        return found
-
     async def of_known(
         self, connection: Connection, patient_ids: Collection[UUID]
     ) -> dict[UUID, bytes]:
         """The keys of those patients who are here already; those of others are left out."""
         found = {id_: self._keys[id_] for id_ in patient_ids if id_ in self._keys}
         return found | await self._read(connection, [i for i in patient_ids if i not in found])
+
+    async def make(self, connection: Connection, group: Sequence[Submission]) -> dict[UUID, bytes]:
+        """Make a key for each patient who is not here yet.
+
+        Of a patient whose notes are all another patient's already, there is none
+        and nothing is stored.
+
+        Args:
+            group: submissions of patients whom :meth:`of_known` did not find.
+        """
+        made = {item.patient_id: new_key() for item in group}
+        people = {item.patient_id: item.cpr for item in group}
+        ordered = sorted(made)
+        cursor = await connection.execute(
+            INSERT_PATIENTS,
+            (
+                ordered,
+                [self._ring.cpr_hash(people[id_]) for id_ in ordered],
+                [self._ring.wrap_patient_key(made[id_], id_) for id_ in ordered],
+                [seal(made[id_], people[id_].encode(), row_context("cpr", id_)) for id_ in ordered],
+                [item.patient_id for item in group],
+                [item.note_id for item in group],
+            ),
+        )
+        inserted = {row[0] for row in await cursor.fetchall()}
+        # Another process was first with the others: its key counts.
+        theirs = await self._read(connection, [id_ for id_ in ordered if id_ not in inserted])
+        return {id_: made[id_] for id_ in inserted} | theirs
 
     async def _read(self, connection: Connection, ids: list[UUID]) -> dict[UUID, bytes]:
         if not ids:

@@ -20,7 +20,9 @@ def practice_from_row(row: tuple[Any, ...]) -> PracticeRecord:
 
 
 async def by_sor_code(connection: Connection, sor_code: str) -> PracticeRecord | None:
-    """The practice with this SOR code, enrolled or not."""
+    """The practice with this SOR code, enrolled or not; none for a text that is no SOR code."""
+    if not (sor_code.isascii() and sor_code.isdigit()):
+        return None
     cursor = await connection.execute(
         f"SELECT {COLUMNS} FROM practice WHERE sor_code = %s", (sor_code,)
     )

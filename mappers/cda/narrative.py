@@ -13,8 +13,8 @@ import re
 from types import MappingProxyType
 from typing import Final
 
-from mappers.cda.xml import FORBIDDEN
 from mappers.errors import TextWouldBeLost
+from nsp_client.xml_text import FORBIDDEN
 
 STYLES: Final = MappingProxyType(
     {

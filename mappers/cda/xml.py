@@ -1,29 +1,13 @@
-"""Text into the XML of a CDA document, so that a parser gives the same text back.
+"""Text into the XML of a CDA document; what it cannot carry is told with its place in the note.
 
-Source: XML 1.0 (fifth edition) 2.2 (characters), 2.4 and 3.3.3 (escaping).
+Source: :mod:`nsp_client.xml_text`.
 """
 
 from __future__ import annotations
 
-import re
-from typing import Final
-
 from mappers.errors import TextWouldBeLost
-
-_SPECIAL: Final = re.compile('[&<>"\r\n\t\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]')
-FORBIDDEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_TEXT: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
-_ATTRIBUTE: Final = str.maketrans(
-    {
-        "&": "&amp;",
-        "<": "&lt;",
-        ">": "&gt;",
-        '"': "&quot;",
-        "\r": "&#13;",
-        "\n": "&#10;",
-        "\t": "&#9;",
-    }
-)
+from nsp_client import xml_text
+from nsp_client.errors import InvalidMetadata
 
 
 def text(value: str, path: str) -> str:
@@ -35,17 +19,19 @@ def text(value: str, path: str) -> str:
     Raises:
         TextWouldBeLost: a character that XML 1.0 cannot carry.
     """
-    return _escaped(value, path, _TEXT)
+    try:
+        return xml_text.text(value)
+    except InvalidMetadata:
+        raise _lost(path) from None
 
 
 def attribute(value: str, path: str) -> str:
     """Escape the content of an attribute in double quotes; arguments as :func:`text`."""
-    return _escaped(value, path, _ATTRIBUTE)
+    try:
+        return xml_text.attribute(value)
+    except InvalidMetadata:
+        raise _lost(path) from None
 
 
-def _escaped(value: str, path: str, table: dict[int, str]) -> str:
-    if _SPECIAL.search(value) is None:
-        return value
-    if FORBIDDEN.search(value) is not None:
-        raise TextWouldBeLost(path, "a control character that XML cannot carry")
-    return value.translate(table)
+def _lost(path: str) -> TextWouldBeLost:
+    return TextWouldBeLost(path, "a control character that XML cannot carry")

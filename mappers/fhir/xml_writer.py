@@ -32,12 +32,12 @@ from mappers.fhir.xml_elements import (
     Member,
 )
 from mappers.fhir.xml_narrative import has_too_many_attributes
+from nsp_client.xml_text import FORBIDDEN
 
 DEEPEST: Final = 100
 """More levels than this no document has."""
 
 _XHTML_DIV: Final = "{http://www.w3.org/1999/xhtml}div"
-_UNWRITABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _ATTRIBUTE: Final = str.maketrans(
     {"&": "&amp;", "<": "&lt;", '"': "&quot;", "\t": "&#x9;", "\n": "&#xA;", "\r": "&#xD;"}
 )
@@ -264,7 +264,7 @@ def _text(item: object) -> str:
     if item.isprintable():
         if "&" not in item and "<" not in item and '"' not in item:
             return item
-    elif _UNWRITABLE.search(item) is not None:
+    elif FORBIDDEN.search(item) is not None:
         raise _Unwritable("a control character that XML cannot carry", lost=True)
     return item.translate(_ATTRIBUTE)
 

@@ -30,7 +30,7 @@ from nsp_client.dgws.namespaces import (
 from nsp_client.signing.c14n import utc_text
 from nsp_client.signing.keys import SigningKey
 from nsp_client.signing.xmldsig import CardAlgorithm, sign_assertion
-from nsp_client.soap.escaping import attribute, text
+from nsp_client.xml_text import attribute, text
 
 CARD_LIFE = timedelta(hours=24)
 BACKDATING = timedelta(minutes=5)

@@ -12,13 +12,13 @@ from datetime import datetime
 
 from lxml import etree
 
+from nsp_client import xml_text
 from nsp_client.dgws.header import write_response_header
 from nsp_client.dgws.namespaces import MEDCOM, MEDCOM_ANNEX
 from nsp_client.errors import DgwsFault, SoapFault, StsFault
 from nsp_client.fault_codes import DgwsFaultCode as FaultCode
 from nsp_client.fault_codes import StsFaultCode
 from nsp_client.masking import mask_cprs
-from nsp_client.soap import escaping
 from nsp_client.soap.envelope import SOAP11_NS, SOAP12_NS, SoapVersion, build_envelope
 
 MAX_FAULT_TEXT = 500
@@ -146,9 +146,9 @@ def write_fault_envelope(
         flow_id=flow_id,
         security_level=security_level,
     )
-    code = escaping.text(fault.fault_code)
+    code = xml_text.text(fault.fault_code)
     detail = f'<medcom:FaultCode xmlns:medcom="{MEDCOM}">{code}</medcom:FaultCode>'
-    reason = escaping.text(fault.text)
+    reason = xml_text.text(fault.text)
     if version is SoapVersion.SOAP12:
         content = (
             "<soap:Code><soap:Value>soap:Receiver</soap:Value></soap:Code>"

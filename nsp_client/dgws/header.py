@@ -27,7 +27,7 @@ from nsp_client.dgws.namespaces import (
 )
 from nsp_client.errors import MalformedMessage
 from nsp_client.signing.c14n import utc_text
-from nsp_client.soap.escaping import text
+from nsp_client.xml_text import text
 
 TimeoutMinutes = Literal["5", "30", "480", "1440", "unbound"]
 

@@ -25,8 +25,8 @@ from nsp_client.errors import HttpRefusal, MalformedMessage, NoAnswer, NspError
 from nsp_client.signing.keys import SigningKey, TrustAnchors
 from nsp_client.signing.xmldsig import CardAlgorithm
 from nsp_client.soap.envelope import WSA_2004_NS, SoapVersion, build_envelope, parse_envelope
-from nsp_client.soap.escaping import text
 from nsp_client.soap.transport import HttpAnswer
+from nsp_client.xml_text import text
 
 TOKEN_TYPE = "urn:oasis:names:tc:SAML:2.0:assertion:"
 ISSUE = "http://schemas.xmlsoap.org/ws/2005/02/trust/Issue"

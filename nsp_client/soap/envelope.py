@@ -17,8 +17,8 @@ from typing import Final
 
 from lxml import etree
 
+from nsp_client import xml_text
 from nsp_client.errors import MalformedMessage
-from nsp_client.soap import escaping
 from nsp_client.soap.xml import MAX_XML_BYTES, parse_xml, trimmed
 
 SOAP11_NS: Final = "http://schemas.xmlsoap.org/soap/envelope/"
@@ -149,7 +149,7 @@ def build_envelope(
         body: one complete element, or nothing.
         envelope_id: attribute ``id`` of the envelope, as signed envelopes want it.
     """
-    extra = b"" if envelope_id is None else f' id="{escaping.attribute(envelope_id)}"'.encode()
+    extra = b"" if envelope_id is None else f' id="{xml_text.attribute(envelope_id)}"'.encode()
     header = b"<soap:Header>" + header_blocks + b"</soap:Header>" if header_blocks else b""
     return b"".join(
         (
@@ -168,9 +168,9 @@ def request_addressing(version: SoapVersion, *, action: str, message_id: str, to
     """Write the WS-Addressing blocks of a request; only Action must be understood."""
     return (
         f'<wsa:Action xmlns:wsa="{WSA_NS}" xmlns:soap="{version.value}" soap:mustUnderstand="1">'
-        f"{escaping.text(action)}</wsa:Action>"
-        f'<wsa:MessageID xmlns:wsa="{WSA_NS}">{escaping.text(message_id)}</wsa:MessageID>'
-        f'<wsa:To xmlns:wsa="{WSA_NS}">{escaping.text(to)}</wsa:To>'
+        f"{xml_text.text(action)}</wsa:Action>"
+        f'<wsa:MessageID xmlns:wsa="{WSA_NS}">{xml_text.text(message_id)}</wsa:MessageID>'
+        f'<wsa:To xmlns:wsa="{WSA_NS}">{xml_text.text(to)}</wsa:To>'
         f'<wsa:ReplyTo xmlns:wsa="{WSA_NS}"><wsa:Address>{ANONYMOUS}</wsa:Address></wsa:ReplyTo>'
     ).encode()
 
@@ -181,12 +181,12 @@ def answer_addressing(
     """Write the WS-Addressing blocks of an answer; ``relates_to`` to the letter."""
     blocks = (
         f'<wsa:Action xmlns:wsa="{WSA_NS}" xmlns:soap="{version.value}" soap:mustUnderstand="1">'
-        f"{escaping.text(action)}</wsa:Action>"
+        f"{xml_text.text(action)}</wsa:Action>"
     )
     if message_id is not None:
-        blocks += f'<wsa:MessageID xmlns:wsa="{WSA_NS}">{escaping.text(message_id)}</wsa:MessageID>'
+        blocks += f'<wsa:MessageID xmlns:wsa="{WSA_NS}">{xml_text.text(message_id)}</wsa:MessageID>'
     if relates_to is not None:
-        blocks += f'<wsa:RelatesTo xmlns:wsa="{WSA_NS}">{escaping.text(relates_to)}</wsa:RelatesTo>'
+        blocks += f'<wsa:RelatesTo xmlns:wsa="{WSA_NS}">{xml_text.text(relates_to)}</wsa:RelatesTo>'
     return blocks.encode()
 
 

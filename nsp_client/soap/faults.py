@@ -15,8 +15,8 @@ from typing import Final
 
 from lxml import etree
 
+from nsp_client import xml_text
 from nsp_client.errors import DgwsFault, DgwsFaultCode, SoapFault, StsFault, StsFaultCode
-from nsp_client.soap import escaping
 from nsp_client.soap.envelope import (
     SOAP11_NS,
     SOAP12_NS,
@@ -196,7 +196,7 @@ def fault_body(
     if dgws_code is not None:
         spelling = dgws_code.value if isinstance(dgws_code, DgwsFaultCode) else dgws_code
         detail = (
-            f'<medcom:FaultCode xmlns:medcom="{MEDCOM_NS}">{escaping.text(spelling)}'
+            f'<medcom:FaultCode xmlns:medcom="{MEDCOM_NS}">{xml_text.text(spelling)}'
             "</medcom:FaultCode>"
         ).encode() + detail
     if version is SoapVersion.SOAP11:
@@ -206,7 +206,7 @@ def fault_body(
             code, binding = f"sub:{local}", f' xmlns:sub="{namespace}"'
         head = (
             f"<soap:Fault><faultcode{binding}>{code}</faultcode>"
-            f"<faultstring>{escaping.text(text)}</faultstring>"
+            f"<faultstring>{xml_text.text(text)}</faultstring>"
         ).encode()
         tail = b"<detail>" + detail + b"</detail>" if detail else b""
         return head + tail + b"</soap:Fault>"
@@ -219,8 +219,8 @@ def fault_body(
         )
     head = (
         f"<soap:Fault><soap:Code><soap:Value>soap:{role.value}</soap:Value>{inner}</soap:Code>"
-        f'<soap:Reason><soap:Text xml:lang="{escaping.attribute(language)}">'
-        f"{escaping.text(text)}</soap:Text></soap:Reason>"
+        f'<soap:Reason><soap:Text xml:lang="{xml_text.attribute(language)}">'
+        f"{xml_text.text(text)}</soap:Text></soap:Reason>"
     ).encode()
     tail = b"<soap:Detail>" + detail + b"</soap:Detail>" if detail else b""
     return head + tail + b"</soap:Fault>"

@@ -15,7 +15,6 @@ from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
-from nsp_client.soap.escaping import attribute, text
 from nsp_client.xds.ebxml_reading import (
     RegistryObjects,
     read_association,
@@ -36,6 +35,7 @@ from nsp_client.xds.metadata import (
     SubmissionSet,
 )
 from nsp_client.xds.namespaces import RIM_NS
+from nsp_client.xml_text import attribute, text
 
 _OBJECT_TYPE: Final = "urn:oasis:names:tc:ebxml-regrep:ObjectType:RegistryObject:"
 _ID_NAMESPACE: Final = UUID("6f6b1a36-9c1b-5d5e-8f0e-0d7f6a9c2b11").bytes

@@ -25,7 +25,6 @@ from nsp_client.soap.envelope import (
     http_headers,
     request_addressing,
 )
-from nsp_client.soap.escaping import text
 from nsp_client.xds.ebxml import write_object_refs, write_registry_object_list
 from nsp_client.xds.ebxml_reading import RegistryObjects, read_registry_objects
 from nsp_client.xds.iti18_request import parse_request
@@ -50,6 +49,7 @@ from nsp_client.xds.stored_query import (
     select,
 )
 from nsp_client.xds.stored_query_values import quote, quoted_list
+from nsp_client.xml_text import text
 
 ACTION: Final = "urn:ihe:iti:2007:RegistryStoredQuery"
 RESPONSE_ACTION: Final = "urn:ihe:iti:2007:RegistryStoredQueryResponse"

@@ -30,7 +30,6 @@ from nsp_client.soap.envelope import (
     http_headers,
     request_addressing,
 )
-from nsp_client.soap.escaping import text
 from nsp_client.soap.mtom import MimePart, include_element, write_package
 from nsp_client.soap.xml import trimmed
 from nsp_client.xds.iti41 import CONTENT_ID_HOST, HttpRequest
@@ -41,6 +40,7 @@ from nsp_client.xds.registry_response import (
     read_response_element,
     write_registry_response,
 )
+from nsp_client.xml_text import text
 
 ACTION: Final = "urn:ihe:iti:2007:RetrieveDocumentSet"
 RESPONSE_ACTION: Final = "urn:ihe:iti:2007:RetrieveDocumentSetResponse"

@@ -23,8 +23,8 @@ from nsp_client.errors import (
     RegistryRefusal,
 )
 from nsp_client.soap.envelope import Envelope
-from nsp_client.soap.escaping import attribute
 from nsp_client.xds.namespaces import RS_NS
+from nsp_client.xml_text import attribute
 
 _RESPONSE: Final = f"{{{RS_NS}}}RegistryResponse"
 _ERROR_LIST: Final = f"{{{RS_NS}}}RegistryErrorList"

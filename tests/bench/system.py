@@ -20,13 +20,18 @@ from typing import Any
 import aiohttp
 import psycopg
 
+from gateway.demo.system import (
+    api_process,
+    doubles_process,
+    make_keys,
+    settings_for,
+    worker_process,
+)
 from gateway.embedded_postgres import EmbeddedPostgres
 from gateway.enrol import Enrolment, enrol
-from gateway.keys import write_master_key
 from gateway.settings import Settings
-from gateway.storage.audit_signer import write_audit_key
 from gateway.storage.migrate import migrate
-from gateway.supervisor import ChildSpec, Supervisor, http_answers
+from gateway.supervisor import Supervisor
 from tests.bench.processes import cpu_seconds, resident_mb
 
 SENDERS = 32
@@ -143,10 +148,7 @@ class BenchSystem:
 def running_system(folder: Path, signing: str) -> Iterator[BenchSystem]:
     """Start a gateway whose documents are signed with ``signing`` or ``signing-rsa``."""
     folder.mkdir(mode=0o711)
-    for name in ("keys", "anchor", "pki"):
-        (folder / name).mkdir()
-    write_master_key(folder / "keys" / "master.key")
-    write_audit_key(folder / "keys" / "audit.key")
+    make_keys(folder)
     with ExitStack() as stack:
         supervisor = stack.enter_context(Supervisor(folder / "log"))
         postgres = EmbeddedPostgres(folder / "postgres")
@@ -157,42 +159,15 @@ def running_system(folder: Path, signing: str) -> Iterator[BenchSystem]:
         settings, doubles = _settings(folder, postgres, signing)
         environment = {**os.environ, **settings.to_environment()}
         supervisor.start(
-            ChildSpec(
-                name="doubles",
-                argv=(
-                    sys.executable,
-                    "-m",
-                    "test_doubles",
-                    "--port",
-                    doubles.rsplit(":", 1)[1],
-                    "--tls-port",
-                    str(free_port()),
-                    "--pki",
-                    str(folder / "pki"),
-                    "--time",
-                    "now",
-                ),
-                env=environment,
-                is_ready=http_answers(f"{doubles}/control/clock"),
-                ready_within_s=60,
-            )
+            doubles_process(doubles, free_port(), folder, datetime.now(UTC), environment)
         )
-        program = (sys.executable, "-m", "gateway.cli")
-        second = dataclasses.replace(settings, port=free_port())
-        doors = [settings.public_url, f"http://127.0.0.1:{second.port}"]
+        doors = [settings.public_url, f"http://127.0.0.1:{free_port()}"]
         supervisor.start(
             *(
-                ChildSpec(
-                    name=name,
-                    argv=(*program, "api"),
-                    env={**os.environ, **each.to_environment()},
-                    is_ready=http_answers(f"{door}/health/ready"),
-                )
-                for name, each, door in zip(
-                    ("api", "api-2"), (settings, second), doors, strict=True
-                )
+                api_process(name, door, environment)
+                for name, door in zip(("api", "api-2"), doors, strict=True)
             ),
-            ChildSpec(name="worker", argv=(*program, "worker"), env=environment),
+            worker_process("worker", environment),
         )
         token, patients = asyncio.run(_prepare(settings, doubles, folder))
         yield BenchSystem(settings, supervisor, postgres, token, patients, doors)
@@ -201,24 +176,21 @@ def running_system(folder: Path, signing: str) -> Iterator[BenchSystem]:
 def _settings(folder: Path, postgres: EmbeddedPostgres, signing: str) -> tuple[Settings, str]:
     port = free_port()
     doubles = f"http://127.0.0.1:{free_port()}"
-    pki = folder / "pki"
+    own = Settings(
+        database_url=postgres.url_for("bench", "gateway_app"),
+        migration_database_url=postgres.url_for("bench"),
+        app_role="",
+        port=port,
+        public_url=f"http://127.0.0.1:{port}",
+    )
+    pki = folder / "pki" / "gateway"
     return (
-        Settings(
-            database_url=postgres.url_for("bench", "gateway_app"),
-            migration_database_url=postgres.url_for("bench"),
-            app_role="",
-            port=port,
-            public_url=f"http://127.0.0.1:{port}",
-            master_key_file=folder / "keys" / "master.key",
-            audit_key_file=folder / "keys" / "audit.key",
-            anchor_file=folder / "anchor" / "heads.jsonl",
-            signing_key_file=pki / "gateway" / f"{signing}.key",
-            signing_certificate_file=pki / "gateway" / f"{signing}.pem",
-            trusted_sts_file=pki / "sts" / "sts.pem",
-            client_ca_file=pki / "ca" / "bundle.pem",
-            registers_url=doubles,
-            oidc_issuer=f"{doubles}/idp",
-            practice_oidc=True,
+        dataclasses.replace(
+            settings_for(own, folder, doubles),
+            signing_key_file=pki / f"{signing}.key",
+            signing_certificate_file=pki / f"{signing}.pem",
+            dros_url="",
+            demo_clock_url="",
         ),
         doubles,
     )

@@ -58,7 +58,11 @@ async def test_a_token_expires(system: System, client: Caller) -> None:
         {"aud": "https://elsewhere.example/oauth/token"},
         {"iss": "72851000016003"},
         {"sub": "99999999999999"},
+        {"nbf": 900},
         {"jti": ""},
+        {"jti": "a\0b"},
+        {"jti": "j" * 129},
+        {"exp": "soon"},
     ],
     ids=lambda changes: f"{next(iter(changes))}={next(iter(changes.values()))}",
 )
@@ -70,6 +74,20 @@ async def test_a_wrong_claim_is_refused(
         name: now + value if isinstance(value, int) else value for name, value in changes.items()
     }
     asserted = await assertion(system, client, key_of(system, "practice-1"), **claims)
+    assert (await ask(client, asserted)).require(401).json()["error"] == "invalid_client"
+
+
+@pytest.mark.parametrize("name", ["exp", "iat", "nbf"])
+async def test_a_truth_is_no_time(system: System, client: Caller, name: str) -> None:
+    asserted = await assertion(system, client, key_of(system, "practice-1"), **{name: True})
+    assert (await ask(client, asserted)).require(401).json()["error"] == "invalid_client"
+
+
+@pytest.mark.parametrize("subject", ["\0", "61741000016007\0", "", "æ", "٣", 7, None])
+async def test_whoever_it_claims_to_be_is_answered(client: Caller, subject: object) -> None:
+    # Nobody has signed it: the claim is looked at before the signature can be.
+    parts = (json.dumps(part).encode() for part in ({"alg": "ES256"}, {"sub": subject}))
+    asserted = ".".join([*map(_base64url, parts), "c2ln"])
     assert (await ask(client, asserted)).require(401).json()["error"] == "invalid_client"
 
 

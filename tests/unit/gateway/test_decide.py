@@ -8,10 +8,12 @@ from uuid import uuid4
 
 from gateway.pipeline.decide import decide_note
 from gateway.pipeline.markings import DEFAULT_MARKINGS
+from gateway.pipeline.note_view import note_view
 from gateway.pipeline.records import (
     NoteRecord,
     PatientRecord,
     PracticeRecord,
+    StoredDecision,
     VersionFacts,
     VersionRecord,
 )
@@ -130,3 +132,13 @@ def test_a_derived_category_keeps_a_note_from_the_national_service_alone() -> No
 def test_only_one_version_is_ever_meant_for_the_national_service() -> None:
     note = _note(_version(1, _day(10)), _version(2, _day(12)), _version(5, _day(13)))
     assert decide_note(note, _day(20)).national_version == 5
+
+
+def test_a_version_without_a_document_is_not_told_to_be_present() -> None:
+    published = StoredDecision("PUBLISH", "P-OK", None)
+    for state, told in ((VersionState.DOCUMENTED, "present"), (VersionState.PARKED, "parked")):
+        version = replace(_version(1, _day(2)), state=state)
+        doors = ("patient_feed", "professional_repository")
+        note = _note(version, decisions={(1, door): published for door in doors})
+        destinations = note_view(note, {})["destinations"]
+        assert [destinations[door]["delivery"] for door in doors] == [told, told]

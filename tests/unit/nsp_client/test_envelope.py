@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from nsp_client import xml_text
 from nsp_client.errors import (
     DgwsFault,
     DgwsFaultCode,
@@ -18,7 +19,6 @@ from nsp_client.errors import (
     SoapFault,
     StsFault,
 )
-from nsp_client.soap import escaping
 from nsp_client.soap.answer import open_answer, open_message
 from nsp_client.soap.envelope import (
     SoapVersion,
@@ -160,7 +160,7 @@ def test_what_is_no_envelope_is_refused(data: bytes) -> None:
 @settings(max_examples=100)
 def test_escaped_text_and_attributes_come_back_as_they_were(value: str) -> None:
     try:
-        written = f'<a b="{escaping.attribute(value)}">{escaping.text(value)}</a>'
+        written = f'<a b="{xml_text.attribute(value)}">{xml_text.text(value)}</a>'
     except InvalidMetadata:
         assert any((ord(c) < 32 and c not in "\t\n\r") or ord(c) >= 0xD800 for c in value)
         return

@@ -12,7 +12,6 @@ from lxml import etree
 
 from nsp_client.errors import MalformedMessage, RegistryError, RegistryErrorCode
 from nsp_client.soap.envelope import SoapVersion, build_envelope, parse_envelope
-from nsp_client.soap.escaping import attribute, text
 from nsp_client.xds import iti18
 from nsp_client.xds.iti18 import (
     CodeFilter,
@@ -34,6 +33,7 @@ from nsp_client.xds.stored_query_values import (
     quoted_list,
     tokens_of,
 )
+from nsp_client.xml_text import attribute, text
 from tests.unit.nsp_client.xds_specimens import (
     ENTRY_UUID,
     HOME,

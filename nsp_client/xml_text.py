@@ -12,7 +12,8 @@ from typing import Final
 from nsp_client.errors import InvalidMetadata
 
 _SPECIAL: Final = re.compile('[&<>"\r\n\t\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]')
-_FORBIDDEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+FORBIDDEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+"""What XML 1.0 cannot carry, escaped or not."""
 _TEXT: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
 _ATTRIBUTE: Final = str.maketrans(
     {
@@ -48,5 +49,5 @@ def attribute(value: str) -> str:
 
 
 def _refuse_forbidden(value: str) -> None:
-    if _FORBIDDEN.search(value) is not None:
+    if FORBIDDEN.search(value) is not None:
         raise InvalidMetadata("text", "a control character that XML cannot carry")
